@@ -1,0 +1,46 @@
+# lianpu: everything a fresh machine needs is Python >= 3.11 and make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+RUN := $(BIN)/python -m
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PYTHONUTF8 = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check lint types layers fast clean
+
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("lianpu needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; set PYTHON=...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) pip install --quiet -e ".[dev]"
+	@touch $@
+
+install: $(STAMP) ## Create .venv and install lianpu with its tools
+
+demo: $(STAMP) ## Draw masks, build a data set, train, resume, generate; writes demo/index.html (about 6 minutes)
+	$(BIN)/python examples/demo.py --to demo
+
+test: $(STAMP) ## Set up everything and run all tests
+	$(RUN) pytest -n 2
+
+check: lint types layers fast ## Lint, types, import layers and the fast tests (under 2 minutes)
+
+lint: $(STAMP) ## Style and common mistakes
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+
+types: $(STAMP) ## Static types
+	$(RUN) pyright
+
+layers: $(STAMP) ## Imports go down only
+	$(BIN)/lint-imports
+
+fast: $(STAMP) ## Tests that take seconds
+	$(RUN) pytest -n 2 -m "not slow"
+
+clean: ## Remove what make made, the environment too
+	rm -rf $(VENV) demo build dist .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,238 @@
+"""The verbs, as functions. The command line and the studio call these and nothing deeper; none of them prints."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lianpu import files
+from lianpu.errors import CheckFailed, DataError, LianpuError, ResourceError, UsageError
+
+if TYPE_CHECKING:
+    from lianpu.train.dryrun import Cost
+    from lianpu.train.session import Reporter
+
+__all__ = ["doctor", "dry_run", "generate", "inspect", "rerun", "train", "walk"]
+
+
+def train(out: Path, *, data: Path | None = None, recipe: str | None = None, settings: list[str] | None = None,
+          from_model: str | None = None, data_changed: bool = False, minutes: float | None = None, device: str = "auto", report: Reporter) -> Path:  # fmt: skip
+    """Trains a generator in folder `out`, or goes on where the run there stopped; returns the folder of its newest model."""
+    from lianpu.train import session
+
+    return session.train(out, data=data, recipe=recipe, settings=settings, from_model=from_model,
+                         data_changed=data_changed, minutes=minutes, device=device, report=report)  # fmt: skip
+
+
+def dry_run(recipe: str, settings: list[str] | None = None) -> Cost:
+    """What one step of a recipe costs, found on the meta device: no GPU and no data needed."""
+    from lianpu import config, recipes
+    from lianpu.train import dryrun
+
+    return dryrun.dry_run(config.override(recipes.find(recipe).config, settings or []))
+
+
+def generate(model: str | Path, *, count: int = 16, seed: int = 0, truncation: float = 0.7, label: str | None = None,
+             mix: tuple[str, str] | None = None, mix_from: int | None = None, out: Path, grid: bool = False,
+             device: str = "auto", overwrite: bool = False) -> Iterator[Path]:  # fmt: skip
+    """Writes new pictures to folder `out` and yields their paths as they are made.
+
+    mix: two seeds or generated pictures; the coarse styles come from the first, those from layer `mix_from` on from the second.
+    grid: also writes all of them on one sheet. Files that exist are kept and an error, unless `overwrite`.
+    """
+    from dataclasses import replace
+
+    from lianpu import generate as painting
+    from lianpu import images
+    from lianpu.export import provenance
+    from lianpu.train.world import choose_device
+
+    painter = painting.Painter(model, choose_device(device))
+    if mix is not None:
+        a, b = (painting.parse_source(text, painter, label, truncation) for text in mix)
+        mixed = replace(a, mix_seed=b.seed, mix_label=b.label, mix_from=mix_from if mix_from is not None else painter.layers // 2)
+        jobs = {f"mix-{a.seed}-{b.seed}-{index}": subject for index, subject in zip("abm", (a, b, mixed), strict=True)}
+    else:
+        jobs = {_name(s): s for s in painter.subjects(count, seed, label=label, truncation=truncation)}
+    paths = {name: out / f"{name}.png" for name in jobs}
+    sheet_path = out / f"sheet-seed{seed}-n{count}.png"
+    taken = [p for p in (*paths.values(), *([sheet_path] if grid else [])) if p.exists()]
+    if taken and not overwrite:
+        raise UsageError(f"{len(taken)} of the files exist already (first: {taken[0]}).", fix="Choose another --out, or add --overwrite.")
+    made = []
+    for name, subject in jobs.items():
+        pixels = painter.paint(subject)
+        files.atomic_write(paths[name], images.encode_png(pixels, provenance.png_text(painter.recipe(subject))))
+        made.append(pixels)
+        yield paths[name]
+    if grid:
+        first = next(iter(jobs.values()))
+        facts = {**painter.recipe(first), "verb": "sheet", "subjects": len(jobs)}
+        sheet = images.sheet(made, columns=_columns(len(made), len(painter.model.classes)))
+        files.atomic_write(sheet_path, images.encode_png(sheet, provenance.png_text(facts)))
+        yield sheet_path
+
+
+def _name(subject: Any) -> str:
+    return f"seed{subject.seed:06d}" + (f"-{subject.label}" if subject.label else "")
+
+
+def _columns(count: int, classes: int) -> int:
+    return classes if classes and count >= classes else min(count, 8)
+
+
+def walk(model: str | Path, out: Path, *, stops: int = 6, frames: int = 24, seed: int = 0, truncation: float = 0.7,
+         label: str | None = None, scale: int | None = None, device: str = "auto", overwrite: bool = False) -> Path:  # fmt: skip
+    """A closed walk between `stops` pictures as an MP4, `frames` pictures from each to the next.
+
+    scale: whole-number enlargement of the pixels; by default small models are enlarged to at least 256 px.
+    """
+    import json
+
+    from lianpu import generate as painting
+    from lianpu.export import video
+    from lianpu.train.world import choose_device
+
+    if out.suffix.lower() != ".mp4":
+        raise UsageError(f"a walk is written as .mp4, not {out.suffix or 'without an ending'}.", fix=f"--walk {out.with_suffix('.mp4')}")
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out} exists already.", fix="Choose another name, or add --overwrite.")
+    painter = painting.Painter(model, choose_device(device))
+    subjects = painter.subjects(stops, seed, label=label, truncation=truncation)
+    times = scale or max(1, -(-256 // painter.network.config.resolution))
+    frames_made = (f.repeat(times, 0).repeat(times, 1) for f in painter.walk(subjects, frames))
+    video.write_mp4(out, frames_made, comment=json.dumps({**painter.recipe(subjects[0]), "verb": "walk", "stops": stops}))
+    return out
+
+
+def inspect(path: Path) -> dict[str, Any]:
+    """What lianpu knows of a picture, model, run or data set, as plain values with a `what`."""
+    import json
+    from dataclasses import asdict
+
+    from lianpu import checkpoint
+    from lianpu.data import check
+    from lianpu.export import provenance
+    from lianpu.train import loop
+
+    if path.is_file() and path.suffix.lower() == ".png":
+        return {"what": "picture", "path": str(path), **provenance.read_recipe(path)}
+    if (path / "run.jsonl").is_file():
+        ticks = list(loop.RunFolder(path).events("tick"))
+        plan = json.loads((path / "config.json").read_text("utf-8"))
+        return {"what": "run", "path": str(path), "recipe": plan["recipe"], "data": plan["data"], "ticks": len(ticks),
+                "last": ticks[-1] if ticks else None, "checkpoints": [p.name for p in checkpoint.states(path / "checkpoints")]}  # fmt: skip
+    if (path / "dataset.json").is_file():
+        return {"what": "data set", "path": str(path), **check.facts(path)}
+    folder = checkpoint.find_model(path)
+    model = checkpoint.read_model(folder)
+    if files.sha256(folder / "model.safetensors") != model.sha256:
+        raise CheckFailed("model.safetensors is not the file that model.json describes.", f"in {folder}", "Copy the whole folder again.")
+    return {"what": "model", "path": str(folder), **asdict(model)}
+
+
+def rerun(path: Path, *, model: str | Path | None = None, out: Path | None = None, device: str = "auto") -> tuple[bool, Path | None]:
+    """Makes a generated picture again from its recipe; (are all pixels the same, where it was written if `out`)."""
+    import numpy as np
+
+    from lianpu import generate as painting
+    from lianpu import images
+    from lianpu.export import provenance
+    from lianpu.train.world import choose_device
+
+    recipe = provenance.read_recipe(path)
+    subject = painting.subject_of(recipe)
+    painter = painting.Painter(model or str(recipe.get("model", {}).get("name")), choose_device(device))
+    painting.require_same_model(recipe, painter.model)
+    pixels = painter.paint(subject)
+    if out is not None:
+        files.atomic_write(out, images.encode_png(pixels, provenance.png_text(painter.recipe(subject))))
+    return bool(np.array_equal(pixels, images.decode(path).pixels)), out
+
+
+def doctor(folder: Path) -> list[tuple[str, str, bool]]:
+    """(what, how it is, is it well) of everything lianpu needs on this machine."""
+    rows: list[tuple[str, str, bool]] = []
+
+    def look(what: str, find: Callable[[], str]) -> None:
+        try:
+            rows.append((what, find(), True))
+        except Exception as error:
+            rows.append((what, str(error).splitlines()[0] if str(error) else type(error).__name__, False))
+
+    def writable() -> str:
+        probe = folder / ".lianpu-doctor"
+        files.atomic_write(probe, b"")
+        probe.unlink()
+        return str(folder.resolve())
+
+    def space() -> str:
+        from lianpu.checkpoint import free_bytes
+
+        free = free_bytes(folder)
+        if free < 2e9:
+            raise ResourceError(f"{free / 1e9:.1f} GB free; training needs about 2 GB")
+        return f"{free / 1e9:.0f} GB free"
+
+    def torch_build() -> str:
+        import torch
+        import torchvision
+
+        return f"{torch.__version__}, torchvision {torchvision.__version__}, {torch.get_num_threads()} threads"
+
+    def device() -> str:
+        import torch
+
+        if not torch.cuda.is_available():
+            return "CPU (no CUDA device: tiny-* recipes and generating work, yan2023-* would take months)"
+        p = torch.cuda.get_device_properties(0)
+        return f"{p.name}, {p.total_memory / 2**30:.0f} GiB"
+
+    def drawing() -> str:
+        import resvg_py
+
+        from lianpu.data.samples import masks
+
+        masks.draw(0, 0).pixels(32)
+        return f"resvg {resvg_py.__resvg_version__}"
+
+    def video() -> str:
+        import av
+
+        av.codec.Codec("libx264", "w")
+        return f"PyAV {av.__version__} with libx264"
+
+    def models() -> str:
+        from lianpu import checkpoint
+
+        names = []
+        for path in sorted(checkpoint.SHIPPED.glob("*/model.json")):
+            checkpoint.load_model(path.parent)
+            names.append(path.parent.name)
+        return ", ".join(names) or "none"
+
+    look("Python", lambda: f"{platform.python_version()} on {platform.platform(terse=True)}")
+    if sys.version_info < (3, 11):
+        rows[-1] = (*rows[-1][:2], False)
+    look("torch", torch_build)
+    look("device", device)
+    look("drawing", drawing)
+    look("video", video)
+    look("shipped models", models)
+    look("folder", writable)
+    look("disk", space)
+    return rows
+
+
+def describe(error: BaseException) -> str:
+    """An error for people: three lines of a LianpuError, one of any other."""
+    return str(error) if isinstance(error, LianpuError) else f"{type(error).__name__}: {error}"
+
+
+def require_folder(path: Path, what: str) -> Path:
+    if not path.exists():
+        raise DataError(f"{what} {path} does not exist.")
+    return path

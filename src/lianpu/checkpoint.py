@@ -1,0 +1,252 @@
+"""What lianpu keeps on disk about a network, never as a pickle. A *model* is what others use: `model.safetensors` + `model.json`
++ a card. A *state* is everything a run needs to go on as if it had not stopped: every tensor that changes, and its clock.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+import lianpu
+from lianpu import config as configuration
+from lianpu import files
+from lianpu.errors import LianpuError, ModelError, did_you_mean
+from lianpu.nets.stylegan2 import Discriminator, Generator
+
+__all__ = ["KINDS", "Model", "find_model", "load_model", "load_state", "newest_state", "save_model", "save_state"]
+
+SCHEMA = 1
+MAX_JSON = 1 << 20
+SHIPPED = Path(__file__).parent / "models"
+
+KINDS: dict[str, tuple[type[Any], type[nn.Module]]] = {"stylegan2": (configuration.StyleGAN2Config, Generator)}
+"""Model kind -> (its configuration, its network)."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What `model.json` says of a network."""
+
+    kind: str
+    config: dict[str, Any]
+    classes: list[str] = field(default_factory=list)
+    """Names of the classes, in the order of their numbers; empty if unconditional."""
+    images_seen: int = 0
+    recipe: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+    """Fingerprint, name, size, rights and licences of the pictures that trained it."""
+    parent: str = ""
+    """SHA-256 of the model it was fine-tuned from."""
+    lianpu: str = lianpu.__version__
+    sha256: str = ""
+    """SHA-256 of model.safetensors."""
+    schema: int = SCHEMA
+
+
+# ---------------------------------------------------------------------------------------------------------------- models
+
+
+def save_model(folder: Path, network: nn.Module, model: Model, *, discriminator: nn.Module | None = None,
+               dtype: torch.dtype = torch.float32) -> Model:  # fmt: skip
+    """Writes a self-describing model folder; with `discriminator`, the run can be fine-tuned from it later.
+
+    dtype: float32, or float16 for half the size (weights are stored halved, computed in float32 after loading).
+    """
+    with files.new_folder(folder) as new:
+        _save_tensors(new / "model.safetensors", network.state_dict(), dtype)
+        if discriminator is not None:
+            _save_tensors(new / "discriminator.safetensors", discriminator.state_dict(), dtype)
+        digest = files.sha256(new / "model.safetensors")
+        model = Model(**{**asdict(model), "sha256": digest})
+        (new / "model.json").write_text(json.dumps(asdict(model), indent=2, ensure_ascii=False) + "\n", "utf-8")
+        (new / "README.md").write_text(_card(folder.name, model), "utf-8")
+    return model
+
+
+def _save_tensors(path: Path, tensors: dict[str, Tensor], dtype: torch.dtype) -> None:
+    save_file({k: v.detach().to("cpu", dtype).contiguous() if v.is_floating_point() else v.cpu().contiguous()
+               for k, v in tensors.items()}, path)  # fmt: skip
+
+
+def _card(name: str, model: Model) -> str:
+    rights = model.data.get("rights", "unknown")
+    licences = ", ".join(model.data.get("licences", [])) or "none stated"
+    lines = [
+        "---", "library_name: lianpu", "tags: [peking-opera, lianpu]", "---", f"# {name}", "",
+        f"A {model.kind} at {model.config.get('resolution')} px, trained with lianpu {model.lianpu}.", "",
+        f"- recipe: {model.recipe or 'not recorded'}; {model.images_seen / 1000:.1f} thousand pictures shown",
+        f"- classes: {', '.join(model.classes) or 'none'}",
+        f"- trained on: {model.data.get('name', 'not recorded')} ({model.data.get('images', '?')} pictures), "
+        f"fingerprint {model.data.get('fingerprint', 'not recorded')}",
+        f"- rights of the training pictures: **{rights}** (licences: {licences})",
+    ]  # fmt: skip
+    if rights != "known":
+        lines += ["", "**The rights of some training pictures are unknown. Do not publish this model or its pictures before that is settled.**"]
+    lines += ["", f"Use: `lianpu generate {name} -n 16`", ""]
+    return "\n".join(lines)
+
+
+def find_model(name: str | Path) -> Path:
+    """The folder of a model: a folder, its model.safetensors, a run (its newest model), or the name of a shipped model."""
+    path = Path(name)
+    if path.is_file() and path.name == "model.safetensors":
+        path = path.parent
+    for folder in (path, path / "model", SHIPPED / str(name)):
+        if (folder / "model.json").is_file():
+            return folder
+    shipped = [p.name for p in SHIPPED.glob("*") if (p / "model.json").is_file()]
+    if path.is_file():
+        raise ModelError(f"{path.name} is not a lianpu model.", f"file: {path}",
+                         "Give a model folder (model.safetensors with model.json); pickles (.pkl, .pt, .ckpt) are never read.")  # fmt: skip
+    if path.is_dir():
+        raise ModelError(f"{path} holds no model.", "model.json is missing.", "Give a model folder or a run with a checkpoint.")
+    raise ModelError(f"no model named {name}.", "", did_you_mean(str(name), shipped) if shipped else "")
+
+
+def read_model(folder: Path, kind: str | None = None) -> Model:
+    """What model.json says, checked."""
+    values = _read_json(folder / "model.json", ModelError)
+    try:
+        known = {k: v for k, v in values.items() if k in Model.__dataclass_fields__}
+        model = Model(**known)
+    except TypeError as error:
+        raise ModelError("model.json lacks an entry.", f"in {folder}: {error}") from None
+    if model.schema > SCHEMA:
+        raise ModelError(f"this model was written by a newer lianpu ({model.lianpu}).", f"in {folder}", "Upgrade lianpu.")
+    if model.kind not in KINDS:
+        raise ModelError(f"unknown kind of model {model.kind!r}.", f"in {folder}", did_you_mean(str(model.kind), KINDS))
+    if kind and model.kind != kind:
+        raise ModelError(f"this is a {model.kind}, and the command needs a {kind}.", f"model: {folder}")
+    return model
+
+
+def load_model(name: str | Path, kind: str | None = "stylegan2", device: torch.device | str = "cpu") -> tuple[nn.Module, Model]:
+    """The network in evaluation mode and what is known of it. Raises ModelError for anything not exactly as its json says."""
+    folder = find_model(name)
+    model = read_model(folder, kind)
+    config = _model_config(model, folder)
+    if not isinstance(model.sha256, str) or not (folder / "model.safetensors").is_file():
+        raise ModelError("model.safetensors is missing.", f"in {folder}", "Copy the whole folder again.")
+    network = _fill(KINDS[model.kind][1], config, folder / "model.safetensors")
+    if model.sha256 and files.sha256(folder / "model.safetensors") != model.sha256:
+        raise ModelError("model.safetensors is not the file that model.json describes.", f"in {folder}: its SHA-256 differs",
+                         "Copy the whole folder again.")  # fmt: skip
+    return network.to(device).eval().requires_grad_(False), model
+
+
+def load_discriminator(name: str | Path) -> Discriminator | None:
+    """The discriminator saved beside a model, for fine-tuning; None where there is none."""
+    folder = find_model(name)
+    path = folder / "discriminator.safetensors"
+    return _fill(Discriminator, _model_config(read_model(folder, "stylegan2"), folder), path) if path.is_file() else None  # type: ignore[return-value]
+
+
+def _model_config(model: Model, folder: Path) -> Any:
+    try:
+        return configuration.from_dict(KINDS[model.kind][0], model.config)
+    except LianpuError as error:
+        raise ModelError("the configuration in model.json is refused.", f"in {folder}", str(error)) from None
+
+
+def _fill(kind: type[nn.Module], config: Any, path: Path) -> nn.Module:
+    """A network of `config` with the tensors of `path`: exactly its names, shapes and floating point type, all finite."""
+    with torch.device("meta"):  # shapes without memory: nothing is allocated before the file has shown that it holds them
+        want = kind(config).state_dict()
+    have = _read_tensors(path, {name: tuple(t.shape) for name, t in want.items()})
+    for name, tensor in have.items():
+        if tensor.is_floating_point() != want[name].is_floating_point():
+            raise ModelError(f"tensor {name} is {tensor.dtype}, not {want[name].dtype}.", f"in {path}")
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise ModelError(f"tensor {name} holds NaN or infinity.", f"in {path}", "The file is damaged or its training diverged.")
+    with torch.random.fork_rng(devices=[]):  # its initial weights are thrown away and must not move the caller's randomness
+        network = kind(config)
+    network.load_state_dict(have)
+    return network
+
+
+def _read_tensors(path: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, after its header alone has shown the expected names and shapes."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            if missing := sorted(shapes.keys() - found.keys()):
+                raise ModelError(f"{len(missing)} tensors are missing (first: {missing[0]}).", f"in {path}")
+            if extra := sorted(found.keys() - shapes.keys()):
+                raise ModelError(f"{len(extra)} tensors are not of this model (first: {extra[0]}).", f"in {path}")
+            for name, shape in shapes.items():
+                if found[name] != shape:
+                    raise ModelError(f"tensor {name} has shape {found[name]}, not {shape}.", f"in {path}")
+            return {name: file.get_tensor(name) for name in found}
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path.name} is not a readable safetensors file.", f"in {path.parent}: {error}",
+                         "Pickles and damaged files are refused unread. Copy the model again.") from None  # fmt: skip
+
+
+def _read_json(path: Path, error: type[LianpuError]) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MAX_JSON:
+            raise error(f"{path.name} is larger than {MAX_JSON} bytes.", f"in {path.parent}")
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as problem:
+        raise error(f"{path.name} cannot be read.", f"in {path.parent}: {problem}") from None
+    if not isinstance(values, dict):
+        raise error(f"{path.name} is not a json object.", f"in {path.parent}")
+    return values
+
+
+# ---------------------------------------------------------------------------------------------------------------- states
+
+
+def save_state(folder: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+    """Writes tensors and facts with their digests; `folder` appears whole or not at all."""
+    with files.new_folder(folder) as new:
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, new / "state.safetensors")
+        (new / "state.json").write_text(json.dumps({**facts, "schema": SCHEMA}, indent=2, ensure_ascii=False), "utf-8")
+        sums = {name: files.sha256(new / name) for name in ("state.safetensors", "state.json")}
+        (new / "SHA256SUMS").write_text("".join(f"{digest}  {name}\n" for name, digest in sums.items()), "utf-8")
+
+
+def load_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and facts of a state whose digests hold; ModelError otherwise."""
+    try:
+        sums = dict(reversed(line.split("  ", 1)) for line in (folder / "SHA256SUMS").read_text("utf-8").splitlines())
+        whole = set(sums) == {"state.safetensors", "state.json"} and all(files.sha256(folder / n) == d for n, d in sums.items())
+    except (OSError, ValueError):
+        whole = False
+    if not whole:
+        raise ModelError("this checkpoint is damaged: its digests do not hold.", f"checkpoint: {folder}")
+    facts = _read_json(folder / "state.json", ModelError)
+    if facts.get("schema", 0) > SCHEMA:
+        raise ModelError("this checkpoint was written by a newer lianpu.", f"checkpoint: {folder}", "Upgrade lianpu.")
+    return load_file(folder / "state.safetensors"), facts
+
+
+def states(folder: Path) -> list[Path]:
+    """The checkpoints under `folder`, oldest first."""
+    return sorted(p for p in folder.glob("[0-9]*") if p.is_dir() and p.name.isdigit())
+
+
+def newest_state(folder: Path) -> tuple[tuple[dict[str, Tensor], dict[str, Any]] | None, list[Path]]:
+    """The newest checkpoint whose digests hold (None if there is none), and the damaged ones passed over on the way."""
+    damaged: list[Path] = []
+    for path in reversed(states(folder)):
+        try:
+            return load_state(path), damaged
+        except ModelError:
+            damaged.append(path)
+    return None, damaged
+
+
+def free_bytes(folder: Path) -> int:
+    """Free space, in bytes, of the disk that holds `folder` or its nearest existing parent."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

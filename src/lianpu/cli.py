@@ -1,0 +1,411 @@
+"""The command line: parses, calls `api`, prints. stdout is data (paths, or json with --json), stderr is messages and progress; exit codes
+are those of `errors`. Nothing heavy is imported before a verb runs, so help is instant.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, CycloptsError, Group, Parameter
+
+from lianpu import __version__
+from lianpu.errors import CheckFailed, LianpuError, ResourceError, UsageError
+
+app = App(
+    name="lianpu", version=__version__, version_flags=["--version"],
+    help="Peking opera masks: from a folder of pictures to a trained generator and new masks.",
+)  # fmt: skip
+data = App(name="data", help="Data sets: draw sample masks, build, check, describe.")
+app.command(data)
+_common = Group("Everywhere")
+Json = Annotated[bool, Parameter(name="--json", negative=(), group=_common)]
+Quiet = Annotated[bool, Parameter(name="--quiet", negative=(), group=_common)]
+Device = Annotated[str, Parameter(group=_common)]
+Flag = Parameter(negative=())
+
+
+def _out(*values: object) -> None:
+    sys.stdout.write(" ".join(map(str, values)) + "\n")
+    sys.stdout.flush()
+
+
+def _json(value: Any) -> None:
+    _out(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+@app.command
+def doctor(*, folder: Path = Path(), json: Json = False) -> None:
+    """Check this machine: Python, torch, device, drawing, video, shipped models, disk.
+
+    Parameters
+    ----------
+    folder
+        Where you mean to work.
+    """
+    from lianpu import api
+
+    rows = api.doctor(folder)
+    if json:
+        _json([{"what": what, "found": found, "ok": ok} for what, found, ok in rows])
+    else:
+        for what, found, ok in rows:
+            _out(f"{'ok  ' if ok else 'BAD '} {what + ':':16}{found}")
+    if not all(ok for _, _, ok in rows):
+        raise ResourceError("something lianpu needs is not well (see BAD above).")
+
+
+@data.command
+def sample(
+    what: Literal["masks"], /, *,
+    to: Path,
+    count: Annotated[int, Parameter(name=["-n", "--n", "--count"])] = 64,
+    seed: int = 0,
+    size: int = 256,
+    svg: Annotated[bool, Flag] = False,
+    regions: Annotated[bool, Parameter(negative="--no-regions")] = True,
+    workers: int | None = None,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Draw opera masks from rules: free to use (CC0), no two alike, the same seed gives the same bytes.
+
+    Parameters
+    ----------
+    what
+        masks: front-view opera masks on white.
+    to
+        Folder to write to.
+    count
+        How many.
+    seed
+        Which ones.
+    size
+        Height and width in pixels.
+    svg
+        Also write each mask as SVG with named layers.
+    regions
+        Also write each mask's region-id map.
+    workers
+        Processes; all cores by default.
+    """
+    from lianpu.data.samples import masks
+    from lianpu.progress import Progress
+
+    progress = Progress("sample", quiet=quiet)
+    masks.write(to, count, seed, size, svg=svg, regions=regions, workers=workers,
+                progress=lambda done, total: progress.count(done, total, "masks drawn"))  # fmt: skip
+    _out(to)
+
+
+@data.command
+def build(
+    *sources: Path,
+    to: Path,
+    size: int = 256,
+    crop: Literal["pad", "centre", "subject"] = "pad",
+    expand: Annotated[bool, Parameter(negative="--no-expand")] = False,
+    test: float = 0.1,
+    seed: int = 0,
+    rights: str | None = None,
+    allow_unknown_rights: Annotated[bool, Flag] = False,
+    strict: Annotated[bool, Flag] = False,
+    sketches: Annotated[bool, Flag] = False,
+    workers: int | None = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Make a data set one can trust from folders and zips of pictures.
+
+    Parameters
+    ----------
+    sources
+        Folders, zips or pictures (PNG, JPEG, WebP, TIFF, BMP).
+    to
+        Folder of the data set. Run again, it goes on, or does nothing where nothing changed.
+    size
+        Height and width of the pictures made: a power of two.
+    crop
+        pad keeps all on a border; centre cuts the middle; subject finds the face by its background.
+    expand
+        Add mirror images and described colour changes: four pictures from each (Yan et al. 2023).
+    test
+        Share of pictures set aside for testing; relatives of a picture always stay on its side.
+    seed
+        Of the split and the colour changes.
+    rights
+        "LICENCE; source" for all pictures, or a CSV of file,source,licence. A rights.csv in a source folder is found by itself.
+    allow_unknown_rights
+        Take pictures of unknown rights; the data set, its models and their pictures then say so.
+    strict
+        Stop at the first picture that cannot be decoded, instead of listing it in quarantine.jsonl.
+    sketches
+        Also write an XDoG line drawing of each picture.
+    workers
+        Processes; all cores by default.
+    """
+    from lianpu.data import build as building
+    from lianpu.progress import Progress
+
+    progress = Progress("build", quiet=quiet or json)
+    report = building.build(
+        list(sources), to, size=size, crop=crop, expand=expand, test=test, seed=seed, rights=rights, strict=strict,
+        allow_unknown_rights=allow_unknown_rights, sketches=sketches, workers=workers, progress=progress.count,
+    )  # fmt: skip
+    if json:
+        _json(report.facts())
+    else:
+        for line in report.lines():
+            progress.say(line)
+        _out(to)
+
+
+@data.command
+def check(path: Path, /, *, json: Json = False) -> None:
+    """Prove a data set: counts, hashes, labels, rights, and that no relative of a test picture is trained on.
+
+    Parameters
+    ----------
+    path
+        A folder made by lianpu data build.
+    """
+    from lianpu.data import check as checking
+
+    report = checking.check(path)
+    if json:
+        _json(report.facts())
+    else:
+        for line in report.lines():
+            _out(line)
+    report.require()
+
+
+@data.command
+def card(path: Path, /) -> None:
+    """Write the data set's card (README.md): what it holds, how it was made, who holds the rights.
+
+    Parameters
+    ----------
+    path
+        A folder made by lianpu data build.
+    """
+    from lianpu.data import card as carding
+
+    _out(carding.write(path))
+
+
+@app.command
+def train(
+    *,
+    out: Path | None = None,
+    data: Path | None = None,
+    recipe: str | None = None,
+    settings: Annotated[list[str] | None, Parameter(name=["-s", "--set"], negative=())] = None,
+    from_: Annotated[str | None, Parameter(name="--from")] = None,
+    data_changed: Annotated[bool, Flag] = False,
+    minutes: float | None = None,
+    dry_run: Annotated[bool, Flag] = False,
+    list_: Annotated[bool, Parameter(name="--list", negative=())] = False,
+    device: Device = "auto",
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Train a generator; run again with the same --out to go on where it stopped.
+
+    Several processes: torchrun --nproc-per-node 2 -m lianpu train ...
+
+    Parameters
+    ----------
+    out
+        Folder of the run: checkpoints, samples, logs, model.
+    data
+        A data set made by lianpu data build.
+    recipe
+        A named complete run, for instance tiny-64-ada (--list shows all).
+    settings
+        Change a setting of the recipe: -s batch=16 -s augment.target=0.5
+    from_
+        Fine-tune: start from this model.
+    data_changed
+        Go on although the data set is not the one the run began with.
+    minutes
+        Stop after so much time, with a checkpoint.
+    dry_run
+        Train nothing: run one step on the meta device and state parameters, FLOPs and memory.
+    list_
+        List the recipes.
+    device
+        auto, cpu, cuda or cuda:1.
+    """
+    from lianpu import api, recipes
+    from lianpu.progress import Progress
+
+    if list_:
+        for r in recipes.RECIPES.values():
+            _out(f"{r.name:20} {r.about}\n{'':20} cost: {r.cost}; score: {r.score}")
+        return
+    if dry_run:
+        if recipe is None:
+            raise UsageError("--dry-run needs --recipe.", fix="lianpu train --recipe yan2023-ada --dry-run")
+        _print_cost(recipe, settings, json)
+        return
+    if out is None:
+        raise UsageError("train needs --out, the folder of the run.", fix="lianpu train --data DATA --recipe tiny-64-ada --out runs/x")
+    first = os.environ.get("RANK", "0") == "0"
+    progress = Progress(recipe or out.name, quiet=quiet or not first, as_json=json)
+    _out(api.train(out, data=data, recipe=recipe, settings=settings, from_model=from_, data_changed=data_changed, minutes=minutes,
+                   device=device, report=progress))  # fmt: skip
+
+
+def _print_cost(recipe: str, settings: list[str] | None, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from lianpu import api, config, recipes
+
+    cost = api.dry_run(recipe, settings)
+    per_image = cost.flops_per_image(config.override(recipes.find(recipe).config, settings or []))
+    if as_json:
+        _json({**asdict(cost), "memory_bytes": cost.memory_bytes, "flops_per_image": per_image})
+        return
+    for name, count in cost.parameters.items():
+        _out(f"{name}: {count:,} parameters")
+    for name, flops in cost.flops.items():
+        _out(f"{name}: {flops / 1e12:.3f} TFLOP an update, {cost.saved_bytes[name] / 2**30:.2f} GiB of activations")
+    _out(f"per picture: {per_image / 1e9:.1f} GFLOP")
+    _out(f"predicted memory of one process: {cost.memory_bytes / 2**30:.2f} GiB, without convolution workspaces")
+
+
+@app.command
+def generate(
+    model: str, /, *,
+    count: Annotated[int, Parameter(name=["-n", "--count"])] = 16,
+    seed: int = 0,
+    truncation: float = 0.7,
+    class_: Annotated[str | None, Parameter(name="--class")] = None,
+    mix: Annotated[tuple[str, str] | None, Parameter(negative=())] = None,
+    mix_from: int | None = None,
+    out: Path = Path("generated"),
+    grid: Annotated[bool, Flag] = False,
+    walk: Path | None = None,
+    stops: int = 6,
+    overwrite: Annotated[bool, Flag] = False,
+    device: Device = "auto",
+) -> None:  # fmt: skip
+    """Make new pictures. Each file carries its recipe: lianpu inspect FILE shows it, --rerun makes it again.
+
+    Parameters
+    ----------
+    model
+        A model folder, a run, or a shipped model: opera-mask-64.
+    count
+        How many pictures.
+    seed
+        The first picture's seed; the next have seed + 1, seed + 2, ...
+    truncation
+        1 is the model's full variety, 0 its average picture.
+    class_
+        Only this class, for instance red. Without it the classes take turns.
+    mix
+        Two seeds or generated pictures: the form of the first with the details of the second.
+    mix_from
+        The first layer that comes from the second picture of --mix.
+    out
+        Folder for the pictures.
+    grid
+        Also write all on one sheet.
+    walk
+        Write a film that wanders between pictures instead: --walk walk.mp4
+    stops
+        Pictures on the walk.
+    overwrite
+        Replace files that exist.
+    device
+        auto, cpu, cuda or cuda:1. Pictures are the same bytes on one machine and device.
+    """
+    from lianpu import api
+
+    if walk is not None:
+        _out(api.walk(model, walk, stops=stops, seed=seed, truncation=truncation, label=class_, device=device, overwrite=overwrite))
+        return
+    for path in api.generate(model, count=count, seed=seed, truncation=truncation, label=class_, mix=mix, mix_from=mix_from,
+                             out=out, grid=grid, device=device, overwrite=overwrite):  # fmt: skip
+        _out(path)
+
+
+@app.command
+def inspect(
+    path: Path, /, *,
+    rerun: Annotated[bool, Flag] = False,
+    out: Path | None = None,
+    model: str | None = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Show what made a picture, model, run or data set.
+
+    Parameters
+    ----------
+    path
+        A generated PNG, a model folder, a run folder or a data set.
+    rerun
+        Make the picture again and compare every pixel (exit 6 if one differs).
+    out
+        With --rerun: also write the picture here.
+    model
+        With --rerun: where the model is, if not among the shipped ones.
+    """
+    from lianpu import api
+
+    if rerun:
+        same, _ = api.rerun(path, model=model, out=out, device=device)
+        if not same:
+            raise CheckFailed(f"{path.name} made again differs in some pixels.", "", "Other machines and devices may differ by a rounding.")
+        _out(f"{path}: the same pixels")
+        return
+    facts = api.inspect(path)
+    if json:
+        _json(facts)
+    else:
+        for line in _lines(facts):
+            _out(line)
+
+
+def _lines(facts: dict[str, Any], indent: str = "") -> list[str]:
+    lines = []
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            lines += [f"{indent}{key}:", *_lines(value, indent + "  ")]
+        else:
+            lines.append(f"{indent}{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+    return lines
+
+
+def main(tokens: list[str] | None = None) -> None:
+    """Entry point: runs a command and exits with the code of its outcome."""
+    debug = bool(os.environ.get("LIANPU_DEBUG"))
+    try:
+        app(tokens, exit_on_error=False, print_error=False, result_action="return_none")
+        code = 0
+    except CycloptsError as error:
+        sys.stderr.write(f"error: {error}\nSee lianpu --help.\n")
+        code = UsageError.exit_code
+    except LianpuError as error:
+        sys.stderr.write(f"error: {error}\n")
+        code = error.exit_code
+        if debug:
+            traceback.print_exc()
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped.\n")
+        code = 128 + signal.SIGINT
+    except BrokenPipeError:  # the reader of our output has left, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception:
+        traceback.print_exc()
+        sys.stderr.write("This is a bug in lianpu. Please report the lines above.\n")
+        code = LianpuError.exit_code
+    sys.exit(code)

@@ -1,0 +1,184 @@
+"""The colour change of Yan et al. 2023 (1782 masks became 7128 by mirroring and colour change): the main paint of a
+mask, and only it, is exchanged for the paint of another class. Its shading stays, ink lines, white rims and all other
+paints stay, and the soft edges between them are mixed anew, so that the result looks painted and not tinted. The
+change is described and is f(seed, picture).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from lianpu.data import ground
+from lianpu.data.colour import CLASSES, NAMES, PAINTS, classify, paint_map
+from lianpu.data.lab import from_hex, to_hex, to_lab, to_rgb
+
+__all__ = ["TARGETS", "Recoloured", "recolour"]
+
+TARGETS: dict[str, tuple[str, ...]] = {  # pigments that opera painters use, as flat paint
+    "red": ("#c8281e", "#d63a22", "#b5231f"),
+    "black": ("#1c1a1d", "#232023"),
+    "white": ("#f6f3ee", "#f8f6f6"),
+    "blue": ("#2c5fae", "#3b6d9e", "#27509b"),
+    "green": ("#2f7d4f", "#2c8748", "#3f7f45"),
+    "yellow": ("#f3c92a", "#eebe2a", "#f7d433"),
+    "purple": ("#764799", "#82509f", "#693f8c"),
+}
+
+
+class Recoloured(NamedTuple):
+    """The picture in its new colour, the class of that colour, and which paint became which."""
+
+    pixels: np.ndarray
+    colour: str
+    mapping: list[dict[str, Any]]
+
+
+def recolour(pixels: np.ndarray, *key: object, colour: str | None = None) -> Recoloured:
+    """Exchange the main paint of uint8 (h, w, 3). `key` (seed, source hash) draws the new class and shade; `colour`
+    is the main colour where it is known better than `classify` can tell it.
+    """
+    lab = to_lab(pixels)
+    face = ground.face(pixels)
+    own = colour or classify(pixels).name
+    paints = paint_map(lab)
+    main = _main(lab, paints, face, own)
+    centre = np.median(lab[main], axis=0)
+    target = _draw(_allowed(own, lab, paints, face, main), *key, "class")
+    paint = from_hex(_draw(TARGETS[target], *key, "shade"))
+    new = _repaint(pixels, lab, main, _cores(paints, main), centre, paint)
+    return Recoloured(new, target, [{"from": _describe(own, centre), "to": _describe(target, paint)}])
+
+
+def _describe(paint: str, lab: np.ndarray) -> dict[str, Any]:
+    return {"paint": paint, "hex": to_hex(lab), "lab": [round(float(v), 1) for v in lab]}
+
+
+def _draw(options: list[str] | tuple[str, ...], *key: object) -> str:
+    digest = hashlib.blake2b("\x1f".join(map(str, key)).encode(), digest_size=8).digest()
+    return options[int.from_bytes(digest, "little") % len(options)]
+
+
+# --- where the main paint is ----------------------------------------------------------------------
+
+
+def _main(lab: np.ndarray, paints: np.ndarray, face: np.ndarray, own: str) -> np.ndarray:
+    """bool (h, w): the sure pixels of the main paint. Never empty: failing all else it is the whole face."""
+    kinds = [i for i, name in enumerate(NAMES) if PAINTS[name][0] == own]
+    mask = face & np.isin(paints, kinds)
+    if not mask.any():
+        return face
+    if own in ("black", "white"):
+        mask = _tiles(mask, face)
+    else:
+        centre = np.median(lab[mask], axis=0)
+        for _ in range(3):  # towards the largest shade, away from a second paint of the same class
+            near = mask & (np.abs(lab - centre) < (24, 20, 20)).all(-1)
+            if not near.any():
+                break
+            centre = np.median(lab[near], axis=0)
+        reach = np.array([26, *[max(14.0, 0.4 * float(np.hypot(*centre[1:])))] * 2])
+        mask = face & (np.abs(lab - centre) < reach).all(-1)
+    return mask if mask.any() else face
+
+
+def _tiles(mask: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """Areas of black or white paint, without lines, rims, pupils and the whites of the eyes."""
+    reach = max(1.0, np.sqrt(face.sum()) / 60)
+    core = ndimage.distance_transform_edt(mask) > reach
+    solid = mask & (ndimage.distance_transform_edt(~core) <= reach + 1)
+    parts, _ = ndimage.label(solid)
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    large = (sizes > 0.01 * face.sum())[parts]
+    return large if large.any() else mask
+
+
+def _allowed(own: str, lab: np.ndarray, paints: np.ndarray, face: np.ndarray, main: np.ndarray) -> list[str]:
+    """The classes that leave the drawing readable: not black where ink borders the paint, not white where white does,
+    and none
+    whose paint already covers much of the face."""
+    ring = ndimage.binary_dilation(main, iterations=max(2, len(main) // 100)) & ~main
+    beside = lab[ring] if ring.any() else lab[:1, 0]
+    ink, chalk = (beside[:, 0] < 25).mean(), ((beside[:, 0] > 85) & (np.hypot(*beside[:, 1:].T) < 12)).mean()
+    allowed = []
+    for kind in CLASSES:
+        there = np.isin(paints, [i for i, name in enumerate(NAMES) if PAINTS[name][0] == kind]) & face & ~main
+        if kind == own or (kind == "black" and ink > 0.12) or (kind == "white" and chalk > 0.2):
+            continue
+        if kind in ("black", "white") or there.sum() < 0.06 * face.sum():
+            allowed.append(kind)
+    return allowed or [kind for kind in ("red", "blue", "green", "yellow", "purple") if kind != own]
+
+
+def _cores(paints: np.ndarray, main: np.ndarray) -> np.ndarray:
+    """Pixels in the middle of another paint: their eight neighbours have it too, so that nothing of the main paint is
+    mixed in.
+    """
+    same = ndimage.maximum_filter(paints, 3) == ndimage.minimum_filter(paints, 3)
+    return same & ~ndimage.binary_dilation(main)
+
+
+# --- the exchange ---------------------------------------------------------------------------------
+
+
+def _repaint(
+    pixels: np.ndarray, lab: np.ndarray, main: np.ndarray, cores: np.ndarray, old: np.ndarray, new: np.ndarray
+) -> np.ndarray:
+    """Sure pixels take the new paint with their own shading; mixed ones at the edges exchange only the share that is
+    main paint.
+    """
+    painted = to_rgb(_shade(lab, old, new)).astype(np.float32)
+    rgb = pixels.astype(np.float32)
+    out = np.where(main[..., None], painted, rgb)
+    reach = max(2, round(len(main) / 100))
+    away, (rows, columns) = ndimage.distance_transform_edt(~main, return_indices=True)
+    band = (away > 0) & (away <= reach) & ~cores
+    # x = a P + (1 - a) K: P the nearest main paint, K whatever it is mixed with, out of the anchors; anti-aliasing
+    # mixes encoded values, so the share a is solved for in them
+    x, p, q = rgb[band], rgb[rows[band], columns[band]], painted[rows[band], columns[band]]
+    share = _share(x, p, _anchors(rgb, cores))
+    out[band] = x + share[:, None] * (q - p)
+    return np.clip(np.floor(out + 0.5), 0, 255).astype(np.uint8)
+
+
+def _shade(lab: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Lab of paint `new` under the light and brushwork that `old` was seen with.
+
+    Lightness keeps its distance from the paint's own, shrunk where the new paint has no room for it; chroma follows
+    lightness down into the shadows, as paint does.
+    """
+    change = lab[..., 0] - old[0]
+    room = np.where(change > 0, (100 - new[0]) / max(100 - old[0], 1), new[0] / max(old[0], 1))
+    lightness = new[0] + change * np.clip(room, 0.25, 1)
+    chroma = np.clip(lightness / max(new[0], 1), 0.3, 1.1)
+    return np.stack([lightness, new[1] * chroma, new[2] * chroma], -1)
+
+
+def _anchors(rgb: np.ndarray, cores: np.ndarray) -> np.ndarray:
+    """(k, 3): ink, chalk, and up to six colours that fill the middles of the other paints."""
+    found = [np.zeros(3, np.float32), np.full(3, 255, np.float32)]
+    left = rgb[cores]
+    for _ in range(6):
+        if len(left) < 0.003 * cores.size:
+            break
+        bins = (left // 32).astype(int) @ np.array([64, 8, 1])
+        colour = np.median(left[bins == np.bincount(bins).argmax()], axis=0)
+        found.append(colour)
+        left = left[np.abs(left - colour).max(-1) > 40]
+    return np.stack(found)
+
+
+def _share(x: np.ndarray, p: np.ndarray, anchors: np.ndarray) -> np.ndarray:
+    """How much of each pixel x (n, 3) is paint p (n, 3), in [0, 1]: from the anchor on whose line to p it lies best."""
+    line = p[:, None] - anchors  # (n, k, 3)
+    length = (line**2).sum(-1)
+    share = ((x[:, None] - anchors) * line).sum(-1) / np.maximum(length, 1)
+    share = np.clip(np.where(length < 40**2, 0, share), 0, 1)
+    off = ((anchors + share[..., None] * line - x[:, None]) ** 2).sum(-1)
+    best = off.argmin(1)
+    rows = np.arange(len(x))
+    return np.where(off[rows, best] < 60**2, share[rows, best], 0)

@@ -1,0 +1,1 @@
+"""The embedded data: opera masks drawn from rules (`masks`)."""

@@ -1,0 +1,154 @@
+"""New pictures from a trained generator. Each is a function of the model and its own seed alone: it is computed by itself, so neither
+the number of pictures nor any batch changes a byte of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lianpu import checkpoint, images
+from lianpu.checkpoint import Model
+from lianpu.errors import DataError, ModelError, UsageError, did_you_mean
+from lianpu.export import provenance
+from lianpu.nets.stylegan2 import Generator
+from lianpu.randomness import generator
+
+__all__ = ["Painter", "Subject"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Everything one picture is a function of, beside the model."""
+
+    seed: int
+    label: str | None = None
+    """A class of the model, for instance red."""
+    truncation: float = 0.7
+    """psi: 1 is the model's full variety, 0 its average picture (Karras et al. 2019, Appendix B)."""
+    mix_seed: int | None = None
+    """The picture whose fine styles are taken (style mixing)."""
+    mix_label: str | None = None
+    mix_from: int | None = None
+    """The first layer that takes them."""
+
+
+class Painter:
+    """A loaded generator that paints subjects."""
+
+    def __init__(self, name: str | Path, device: torch.device | str = "cpu") -> None:
+        network, self.model = checkpoint.load_model(name, "stylegan2", device)
+        assert isinstance(network, Generator)
+        self.network, self.name, self.device = network, Path(name).name, torch.device(device)
+
+    @property
+    def layers(self) -> int:
+        """Style vectors a picture takes."""
+        return self.network.config.num_ws
+
+    def label(self, name: str | None) -> int | None:
+        """The number of a class; a UsageError for one the model does not know."""
+        if not self.model.classes:
+            if name is not None:
+                raise UsageError(f"model {self.name} has no classes, so --class {name} means nothing to it.", fix="Leave --class away.")
+            return None
+        if name not in self.model.classes:
+            raise UsageError(f"unknown class {name!r}.", fix=did_you_mean(str(name), self.model.classes))
+        return self.model.classes.index(name)
+
+    def subjects(self, count: int, seed: int, *, label: str | None = None, truncation: float = 0.7) -> list[Subject]:
+        """`count` subjects with seeds seed, seed + 1, ...; where the model has classes and none is asked for, they take turns."""
+        if count < 1:
+            raise UsageError(f"-n is {count}; ask for at least one picture.")
+        if label is not None:
+            self.label(label)
+        turn = self.model.classes or [None]
+        return [Subject(seed + i, label or turn[(seed + i) % len(turn)], truncation) for i in range(count)]
+
+    @torch.no_grad()
+    def styles(self, subject: Subject) -> Tensor:
+        """Styles (1, num_ws, w_dim) of a subject."""
+        ws = self._styles_of(subject.seed, subject.label, subject.truncation)
+        if subject.mix_seed is not None:
+            first = subject.mix_from if subject.mix_from is not None else self.layers // 2
+            if not 1 <= first < self.layers:
+                raise UsageError(f"--mix-from {first} is outside 1 to {self.layers - 1}.")
+            other = self._styles_of(subject.mix_seed, subject.mix_label or subject.label, subject.truncation)
+            ws = torch.cat([ws[:, :first], other[:, first:]], dim=1)
+        return ws
+
+    def _styles_of(self, seed: int, label: str | None, truncation: float) -> Tensor:
+        z = torch.randn(1, self.network.config.z_dim, generator=generator("generate", seed)).to(self.device)
+        number = self.label(label)
+        return self.network.mapping(z, None if number is None else torch.tensor([number], device=self.device), truncation=truncation)
+
+    @torch.no_grad()
+    def paint_styles(self, ws: Tensor) -> np.ndarray:
+        """The picture (h, w, 3) uint8 of styles (1, num_ws, w_dim); noise is the model's own constant one."""
+        return images.to_uint8(self.network.synthesis(ws, noise="const"))[0]
+
+    def paint(self, subject: Subject) -> np.ndarray:
+        return self.paint_styles(self.styles(subject))
+
+    def walk(self, subjects: Sequence[Subject], frames: int) -> Iterator[np.ndarray]:
+        """A closed walk through the styles of `subjects`, `frames` pictures from each to the next, easing in and out."""
+        stops = [self.styles(s) for s in subjects]
+        for here, there in zip(stops, stops[1:] + stops[:1], strict=True):
+            for i in range(frames):
+                t = 0.5 - 0.5 * np.cos(np.pi * i / frames)
+                yield self.paint_styles(torch.lerp(here, there, float(t)))
+
+    # ------------------------------------------------------------------------------------------------------------ provenance
+
+    def recipe(self, subject: Subject) -> dict[str, Any]:
+        """What the picture's file says of it."""
+        return {
+            "verb": "generate",
+            "model": {"name": self.name, "sha256": self.model.sha256, "recipe": self.model.recipe},
+            "subject": {k: v for k, v in asdict(subject).items() if v is not None},
+            "data": {k: self.model.data.get(k) for k in ("fingerprint", "rights", "licences")},
+            "device": self.device.type,
+        }
+
+    def png(self, subject: Subject) -> bytes:
+        """The picture as a PNG that carries its recipe."""
+        return images.encode_png(self.paint(subject), provenance.png_text(self.recipe(subject)))
+
+
+def subject_of(recipe: dict[str, Any]) -> Subject:
+    """The subject in a recipe read from a file, checked."""
+    values = recipe.get("subject")
+    if recipe.get("verb") != "generate" or not isinstance(values, dict):
+        raise DataError("this picture was not made by `lianpu generate`.", fix="Only generated pictures can be made again or mixed.")
+    kinds = {"seed": int, "label": str, "truncation": (int, float), "mix_seed": int, "mix_label": str, "mix_from": int}
+    if "seed" not in values or any(k not in kinds or not isinstance(v, kinds[k]) for k, v in values.items()):
+        raise DataError("the recipe of this picture is damaged.", f"subject: {values}")
+    return Subject(**values)
+
+
+def parse_source(text: str, painter: Painter, label: str | None, truncation: float) -> Subject:
+    """One end of --mix: a seed, or a picture made by this model."""
+    if text.lstrip("-").isdigit():
+        return painter.subjects(1, int(text), label=label, truncation=truncation)[0]
+    path = Path(text)
+    if not path.is_file():
+        raise UsageError(f"--mix takes seeds or pictures, and {text!r} is neither.", fix="For instance: --mix 3 17, or --mix a.png b.png")
+    recipe = provenance.read_recipe(path)
+    made_by = recipe.get("model", {}).get("sha256")
+    if made_by != painter.model.sha256:
+        raise ModelError(f"{path.name} was made by another model.", f"its model: {str(made_by)[:12]}, this one: {painter.model.sha256[:12]}")
+    return replace(subject_of(recipe), truncation=truncation)
+
+
+def require_same_model(recipe: dict[str, Any], model: Model) -> None:
+    """ModelError unless `model` is the one that made the picture."""
+    made_by = recipe.get("model", {}).get("sha256")
+    if made_by != model.sha256:
+        raise ModelError("the model here is not the one that made this picture.",
+                         f"SHA-256 {model.sha256[:12]} instead of {str(made_by)[:12]}", "Give the original model: --model FOLDER")  # fmt: skip

@@ -1,0 +1,83 @@
+"""Named complete runs, as lab notes: settings, what machine and time they took, what score to expect, or "not run yet" said plainly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lianpu.config import AugmentConfig, StyleGAN2Config, TrainConfig
+from lianpu.errors import UsageError, did_you_mean
+
+__all__ = ["RECIPES", "Recipe", "find"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A run one can repeat: `lianpu train --data DATA --recipe NAME --out runs/x`."""
+
+    name: str
+    about: str
+    config: TrainConfig
+    cost: str = "not measured"
+    """Machine and time."""
+    score: str = "not run yet"
+    """What came out."""
+    paper: str = ""
+
+
+REGIMES = {
+    "stylegan2": AugmentConfig(mode="none"),
+    "ada": AugmentConfig(mode="ada"),
+    "apa": AugmentConfig(mode="apa"),
+    "diffusion": AugmentConfig(mode="diffusion", speed_kimg=100),
+}
+"""The four rows of Yan et al. 2023, Table 1."""
+
+_SAY = {
+    "stylegan2": "StyleGAN2, the discriminator sees the pictures as they are",
+    "ada": "StyleGAN2 + ADA: 18 random transforms of adaptive strength (Karras et al. 2020a)",
+    "apa": "StyleGAN2 + APA: some reals are replaced by generated pictures (Jiang et al. 2021)",
+    "diffusion": "Diffusion-GAN: noise of adaptive strength, and a discriminator that knows how much (Wang et al. 2023)",
+}
+
+
+def _with(base: TrainConfig, regime: str) -> TrainConfig:
+    augment = REGIMES[regime]
+    time = "label" if augment.mode == "diffusion" else "none"
+    return replace(base, augment=augment, net=replace(base.net, time=time))
+
+
+_TINY_32 = TrainConfig(
+    net=StyleGAN2Config(resolution=32, channel_base=1024, channel_max=64, z_dim=128, w_dim=128, mapping_layers=2),
+    batch=16, kimg=200, ema_kimg=5, tick_kimg=1, snapshot_kimg=5,
+)  # fmt: skip
+_TINY_64 = TrainConfig(
+    net=StyleGAN2Config(resolution=64, channel_base=2048, channel_max=128, z_dim=256, w_dim=256, mapping_layers=2),
+    batch=16, kimg=400, ema_kimg=5, tick_kimg=2, snapshot_kimg=10,
+)  # fmt: skip
+_YAN_2023 = TrainConfig(  # 256 px, batch 64: the seed states 4 x 64 = 256 pictures for r_t
+    net=StyleGAN2Config(resolution=256, channel_base=16384, channel_max=512, mbstd_group=8, mapping_layers=8),
+    batch=64, kimg=25000, r1_gamma=1.0, ema_kimg=20, ema_ramp=0.0, tick_kimg=4, snapshot_kimg=200,
+)  # fmt: skip
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in [
+        *(Recipe(f"tiny-32-{r}", f"{_SAY[r]}; 32 px, for a CPU.", _with(_TINY_32, r)) for r in REGIMES),
+        *(Recipe(f"tiny-64-{r}", f"{_SAY[r]}; 64 px, for a CPU with patience.", _with(_TINY_64, r)) for r in REGIMES),
+        *(
+            Recipe(f"yan2023-{r}", f"{_SAY[r]}; 256 px as in the paper.", _with(_YAN_2023, r), paper="Yan et al. 2023",
+                   cost="not run here: needs a GPU; `lianpu train --recipe NAME --dry-run` states parameters, FLOPs and memory")
+            for r in REGIMES
+        ),
+        Recipe("opera-mask-64", "The shipped model: seven colours, ADA, on 1782 drawn masks and their mirrors and recolours.",
+               replace(_with(_TINY_64, "ada"), net=replace(_TINY_64.net, classes=7), batch=32, kimg=1000, snapshot_kimg=8)),
+    ]
+}  # fmt: skip
+
+
+def find(name: str) -> Recipe:
+    """The recipe of that name, or a UsageError with the nearest ones."""
+    try:
+        return RECIPES[name]
+    except KeyError:
+        raise UsageError(f"no recipe named {name!r}.", fix=did_you_mean(name, RECIPES)) from None

@@ -1,0 +1,117 @@
+"""The real pictures of each step, as a function of (seed, step) alone: no position has to be saved, and the number of worker
+processes changes nothing.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from lianpu import images
+from lianpu.errors import DataError
+from lianpu.randomness import generator
+
+__all__ = ["Batch", "Feed", "Pictures", "rows"]
+
+
+class Pictures(Protocol):
+    """What a data set must offer: `data.folder.Folder` does."""
+
+    def __len__(self) -> int: ...
+    def image(self, index: int) -> np.ndarray: ...  # (h, w, 3) uint8
+    def label(self, index: int) -> int: ...
+
+
+class Batch(NamedTuple):
+    """This process's rows of a global minibatch."""
+
+    images: Tensor  # (n, 3, h, w) float32 in [-1, 1]
+    labels: Tensor  # (n,) int64
+
+
+@lru_cache(maxsize=4)
+def _epoch(seed: int, epoch: int, count: int) -> tuple[Tensor, Tensor]:
+    """The order of one epoch's pictures and which of them are mirrored."""
+    order = torch.randperm(count, generator=generator(seed, "epoch", epoch))
+    return order, torch.randint(2, (count,), generator=generator(seed, "mirror", epoch))
+
+
+def rows(seed: int, step: int, batch: int, count: int) -> list[tuple[int, int]]:
+    """(index, mirrored) of every row of global batch `step`: an endless walk through the data, reshuffled each epoch."""
+    result: list[tuple[int, int]] = []
+    position = step * batch
+    while len(result) < batch:
+        epoch, start = divmod(position, count)
+        order, flips = _epoch(seed, epoch, count)
+        take = order[start : start + batch - len(result)]
+        result += zip(take.tolist(), flips[take].tolist(), strict=True)
+        position += len(take)
+    return result
+
+
+class _Rows(Dataset):
+    """Rows of the data set; pictures stay decoded in memory while they fit."""
+
+    def __init__(self, pictures: Pictures, mirror: bool, memory: int = 1 << 30) -> None:
+        self.pictures, self.mirror, self.memory = pictures, mirror, memory
+        self.kept: dict[int, np.ndarray] = {}
+
+    def __getitem__(self, row: tuple[int, int]) -> tuple[np.ndarray, int]:
+        index, mirrored = row
+        pixels = self.kept.get(index)
+        if pixels is None:
+            pixels = self.pictures.image(index)
+            if (len(self.kept) + 1) * pixels.nbytes <= self.memory:
+                self.kept[index] = pixels
+        return (pixels[:, ::-1] if self.mirror and mirrored else pixels), self.pictures.label(index)
+
+
+class _Steps:
+    """The batch sampler: rows of step, step + 1, ... for one process."""
+
+    def __init__(self, seed: int, step: int, batch: int, count: int, rank: int, world: int) -> None:
+        self.at = (seed, step, batch, count, rank, world)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        seed, step, batch, count, rank, world = self.at
+        while True:
+            yield rows(seed, step, batch, count)[rank::world]
+            step += 1
+
+
+def _stack(items: list[tuple[np.ndarray, int]]) -> tuple[Tensor, Tensor]:
+    pixels, labels = zip(*items, strict=True)
+    return images.to_float(np.stack(pixels)), torch.tensor(labels)
+
+
+def _deaf(worker: int) -> None:
+    """Workers leave signals to the main process, which finishes its step and then stops them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+
+
+class Feed:
+    """Batches from a given step on. Raises DataError where the batch is larger than the data."""
+
+    def __init__(self, pictures: Pictures, *, batch: int, seed: int, step: int = 0, mirror: bool = True, workers: int = 0,
+                 rank: int = 0, world: int = 1, device: torch.device | str = "cpu") -> None:  # fmt: skip
+        if batch > len(pictures):
+            raise DataError(f"the batch ({batch}) is larger than the data set ({len(pictures)} pictures).", "",
+                            f"Add pictures, or use a smaller batch: -s batch={max(len(pictures) // 4 * 4, 1)}")  # fmt: skip
+        self.device = torch.device(device)
+        self.loader = DataLoader(
+            _Rows(pictures, mirror), batch_sampler=_Steps(seed, step, batch, len(pictures), rank, world),  # type: ignore[arg-type]
+            collate_fn=_stack, num_workers=workers, worker_init_fn=_deaf if workers else None,
+            pin_memory=self.device.type == "cuda", persistent_workers=workers > 0,
+        )  # fmt: skip
+
+    def __iter__(self) -> Iterator[Batch]:
+        for pixels, labels in self.loader:
+            yield Batch(pixels.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True))

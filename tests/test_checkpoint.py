@@ -1,0 +1,192 @@
+"""Model files from strangers: loaded only when exactly what their json says, refused with a reason otherwise, never unpickled."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from lianpu import checkpoint
+from lianpu.checkpoint import Model
+from lianpu.config import StyleGAN2Config, to_dict
+from lianpu.errors import ModelError
+from lianpu.nets.stylegan2 import Discriminator, Generator
+
+CONFIG = StyleGAN2Config(resolution=16, channel_base=128, channel_max=8, z_dim=8, w_dim=8, mapping_layers=2, classes=2)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path / "脸谱 model"
+    checkpoint.save_model(path, Generator(CONFIG), Model("stylegan2", to_dict(CONFIG), ["red", "blue"], 1234, "toy", {"rights": "known"}),
+                          discriminator=Discriminator(CONFIG))  # fmt: skip
+    return path
+
+
+def rewrite(folder: Path, **changes: object) -> None:
+    values = json.loads((folder / "model.json").read_text("utf-8"))
+    (folder / "model.json").write_text(json.dumps({**values, **changes}), "utf-8")
+
+
+def retensor(folder: Path, change) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    save_file(tensors, folder / "model.safetensors")
+
+
+def test_round_trip_keeps_every_number(folder):
+    network, model = checkpoint.load_model(folder)
+    torch.manual_seed(0)
+    for (name, loaded), original in zip(network.state_dict().items(), Generator(CONFIG).state_dict().values(), strict=True):
+        assert torch.equal(loaded, original), name
+    assert (model.classes, model.images_seen, model.recipe) == (["red", "blue"], 1234, "toy")
+    assert not network.training
+    assert checkpoint.load_discriminator(folder) is not None
+
+
+def test_half_precision_is_half_the_size_and_computes_in_float32(folder, tmp_path):
+    network, model = checkpoint.load_model(folder)
+    half = tmp_path / "half"
+    checkpoint.save_model(half, network, model, dtype=torch.float16)
+    assert (half / "model.safetensors").stat().st_size < 0.6 * (folder / "model.safetensors").stat().st_size
+    loaded, _ = checkpoint.load_model(half)
+    for (name, a), b in zip(loaded.state_dict().items(), network.state_dict().values(), strict=True):
+        assert a.dtype == b.dtype
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-3, msg=name)
+
+
+def test_all_ways_to_name_a_model(folder):
+    for name in (folder, str(folder), folder / "model.safetensors"):
+        assert checkpoint.find_model(name) == folder
+    shutil.copytree(folder, folder.parent / "run" / "model")
+    assert checkpoint.find_model(folder.parent / "run") == folder.parent / "run" / "model"
+
+
+class Evil:
+    def __reduce__(self):
+        return (Path.touch, (Path("pickle-was-run"),))
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "discriminator.safetensors"])
+def test_a_pickle_named_safetensors_is_refused_unread(name, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (folder / name).write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(ModelError, match="not a readable safetensors"):
+        checkpoint.load_model(folder) if name.startswith("model") else checkpoint.load_discriminator(folder)
+    assert not Path("pickle-was-run").exists()
+
+
+@pytest.mark.parametrize("ending", [".pkl", ".pt", ".ckpt"])
+def test_a_pickle_is_no_model(ending, tmp_path):
+    (tmp_path / f"network{ending}").write_bytes(pickle.dumps({}))
+    with pytest.raises(ModelError, match="not a lianpu model(.|\n)*never read"):
+        checkpoint.load_model(tmp_path / f"network{ending}")
+
+
+@pytest.mark.parametrize("keep", [0, 4, 7, 100, 0.5, -1])
+def test_truncated_safetensors(keep, folder):
+    path = folder / "model.safetensors"
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * keep) if isinstance(keep, float) else keep])
+    with pytest.raises(ModelError, match="not a readable safetensors"):
+        checkpoint.load_model(folder)
+
+
+@pytest.mark.parametrize("header", [
+    (2**40).to_bytes(8, "little") + b"{}", b"\xff" * 8 + b"{}", (2).to_bytes(8, "little") + b"{",
+    len(b := b'{"x":{"dtype":"F32","shape":[9999999999],"data_offsets":[0,4]}}').to_bytes(8, "little") + b + b"0000",
+    len(b := b'{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"y":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}').to_bytes(8, "little") + b + b"0000",
+])  # fmt: skip
+def test_hostile_headers(header, folder):
+    (folder / "model.safetensors").write_bytes(header)
+    with pytest.raises(ModelError):
+        checkpoint.load_model(folder)
+
+
+@pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf])
+def test_not_finite_weights(poison, folder):
+    retensor(folder, lambda t: t["mapping.w_avg"].view(-1)[:1].fill_(poison))
+    with pytest.raises(ModelError, match=r"mapping\.w_avg holds NaN or infinity"):
+        checkpoint.load_model(folder)
+
+
+def test_wrong_shape_missing_and_extra_tensors(folder):
+    good = (folder / "model.safetensors").read_bytes()
+    retensor(folder, lambda t: t.update({"mapping.w_avg": torch.zeros(3, 3)}))
+    with pytest.raises(ModelError, match=r"w_avg has shape \(3, 3\)"):
+        checkpoint.load_model(folder)
+    (folder / "model.safetensors").write_bytes(good)
+    retensor(folder, lambda t: t.pop("mapping.w_avg"))
+    with pytest.raises(ModelError, match="1 tensors are missing"):
+        checkpoint.load_model(folder)
+    (folder / "model.safetensors").write_bytes(good)
+    retensor(folder, lambda t: t.update(stranger=torch.zeros(1)))
+    with pytest.raises(ModelError, match="stranger"):
+        checkpoint.load_model(folder)
+
+
+def test_integers_where_floats_belong(folder):
+    retensor(folder, lambda t: t.update({"mapping.w_avg": t["mapping.w_avg"].to(torch.int64)}))
+    with pytest.raises(ModelError, match="int64"):
+        checkpoint.load_model(folder)
+
+
+def test_other_weights_under_the_same_json(folder):
+    retensor(folder, lambda t: t["mapping.w_avg"].add_(1))
+    with pytest.raises(ModelError, match="SHA-256 differs"):
+        checkpoint.load_model(folder)
+
+
+@pytest.mark.parametrize(("key", "value"), [
+    ("channel_max", 10**9), ("channel_base", 10**12), ("resolution", 2**30), ("resolution", 48), ("mapping_layers", 10**6), ("z_dim", -1),
+    ("classes", 10**9), ("g_architecture", "../../etc/passwd"), ("kanal_max", 3), ("channel_max", "many"),
+])  # fmt: skip
+def test_hostile_configurations_allocate_nothing(key, value, folder):
+    rewrite(folder, config={**to_dict(CONFIG), key: value})
+    with pytest.raises(ModelError, match="configuration in model.json is refused"):
+        checkpoint.load_model(folder)
+
+
+@pytest.mark.parametrize(("change", "says"), [
+    ({"kind": "cocosnet"}, "unknown kind"), ({"schema": 99}, "newer lianpu"), ({"kind": None}, "unknown kind"), ({"config": []}, "refused"),
+])  # fmt: skip
+def test_hostile_model_json(change, says, folder):
+    rewrite(folder, **change)
+    with pytest.raises(ModelError, match=says):
+        checkpoint.load_model(folder)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000, "null", '{"kind": "stylegan2"}', " " * (1 << 21)])
+def test_json_that_is_not_ours(text, folder):
+    (folder / "model.json").write_text(text)
+    with pytest.raises(ModelError):
+        checkpoint.load_model(folder)
+
+
+def test_a_model_of_the_wrong_kind_is_refused_with_a_sentence(folder, monkeypatch):
+    monkeypatch.setitem(checkpoint.KINDS, "translator", checkpoint.KINDS["stylegan2"])
+    rewrite(folder, kind="translator")
+    with pytest.raises(ModelError, match="this is a translator, and the command needs a stylegan2"):
+        checkpoint.load_model(folder)
+
+
+def test_a_missing_model_names_the_nearest(tmp_path, monkeypatch, folder):
+    monkeypatch.setattr(checkpoint, "SHIPPED", folder.parent)
+    with pytest.raises(ModelError, match="Did you mean 脸谱 model"):
+        checkpoint.load_model("脸谱 modell")
+    with pytest.raises(ModelError, match="holds no model"):
+        checkpoint.load_model(tmp_path)
+
+
+def test_unknown_rights_are_on_the_card(folder, tmp_path):
+    network, model = checkpoint.load_model(folder)
+    assert "unknown" not in (folder / "README.md").read_text("utf-8")
+    checkpoint.save_model(tmp_path / "b", network, Model(**{**vars(model), "data": {"rights": "unknown"}}))
+    assert "rights of some training pictures are unknown" in (tmp_path / "b" / "README.md").read_text("utf-8")
