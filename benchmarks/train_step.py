@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.util
 import json
 import os
 import platform
@@ -126,7 +125,9 @@ def ours(config: StyleGAN2Config, within: Callable[[], Any] = contextlib.nullcon
 def reference(config: StyleGAN2Config, folder: Path) -> Contender:
     """The authors' networks, with their operators for the CPU."""
     sys.path.insert(0, str(folder))
-    if importlib.util.find_spec("requests") is None:  # it imports this for downloads; there are none here
+    try:
+        import requests  # noqa: F401
+    except ImportError:  # it imports this for downloads; there are none here
         sys.modules["requests"] = types.ModuleType("requests")
     from training import networks  # type: ignore[import-not-found]
 
@@ -234,8 +235,7 @@ def child(args: argparse.Namespace) -> None:
     for _ in range(2):
         for phase in PHASES:
             contender.run(phase, real)
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit)
+    print(_peak_rss())
 
 
 def main() -> None:
@@ -272,6 +272,13 @@ def main() -> None:
         args.to.parent.mkdir(parents=True, exist_ok=True)
         args.to.write_text(text + "\n")
     print(text)
+
+
+def _peak_rss() -> int:
+    """Megabytes. Linux's getrusage would count the parent too, whose pages a child starts with."""
+    with contextlib.suppress(OSError):
+        return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) // 2**10  # type: ignore[index]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def _cpu() -> str:

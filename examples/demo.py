@@ -50,7 +50,9 @@ class Demo:
         """Runs `lianpu ...` with live progress; (the command as shown, what it printed on stdout)."""
         shown = "lianpu " + " ".join(f'"{w}"' if " " in str(w) else str(w) for w in words)
         print(f"\n$ {shown}", flush=True)
-        done = subprocess.run([sys.executable, "-m", "lianpu", *map(str, words)], stdout=subprocess.PIPE, text=True, encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, "-m", "lianpu", *map(str, words)], stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        )
         if done.returncode:
             sys.exit(f"{shown} ended with exit code {done.returncode}")
         return shown, done.stdout
@@ -91,15 +93,24 @@ def curve(ticks: list[dict], stops: list[float]) -> str:
     width, height, left, bottom = 900, 240, 46, 28
     xs = [t["kimg"] for t in ticks]
     high = max(max(t["loss/G"], t["loss/D"]) for t in ticks) * 1.1
+
     def at(x: float, y: float) -> str:
-        return f"{left + (width - left - 10) * x / max(xs):.1f},{height - bottom - (height - bottom - 10) * y / high:.1f}"
+        return (
+            f"{left + (width - left - 10) * x / max(xs):.1f},{height - bottom - (height - bottom - 10) * y / high:.1f}"
+        )
+
     lines = "".join(
         f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{" ".join(at(t["kimg"], t[key]) for t in ticks)}"/>'
         for key, colour in (("loss/G", "#b3202a"), ("loss/D", "#3a6ea5"))
     )
-    marks = "".join(f'<line x1="{at(s, 0).split(",")[0]}" x2="{at(s, 0).split(",")[0]}" y1="10" y2="{height - bottom}" stroke="#888" stroke-dasharray="4 4"/>' for s in stops)
+    marks = "".join(
+        f'<line x1="{at(s, 0).split(",")[0]}" x2="{at(s, 0).split(",")[0]}" y1="10" y2="{height - bottom}" stroke="#888" stroke-dasharray="4 4"/>'
+        for s in stops
+    )
     axis = f'<text x="4" y="20">{high:.1f}</text><text x="4" y="{height - bottom}">0</text>'
-    axis += f'<text x="{left}" y="{height - 8}">0</text><text x="{width - 90}" y="{height - 8}">{max(xs):.1f} kimg</text>'
+    axis += (
+        f'<text x="{left}" y="{height - 8}">0</text><text x="{width - 90}" y="{height - 8}">{max(xs):.1f} kimg</text>'
+    )
     key = '<text x="120" y="22" style="fill:#b3202a">generator loss</text><text x="240" y="22" style="fill:#3a6ea5">discriminator loss</text>'
     return f'<figure><svg viewBox="0 0 {width} {height}" role="img" aria-label="losses">{lines}{marks}{axis}{key}</svg><figcaption>Losses; the dashed line is where the run was stopped and went on.</figcaption></figure>'
 
@@ -120,12 +131,18 @@ def main() -> None:
     demo = Demo(options.to)
     masks, built, run, made = (options.to / name for name in ("masks", "data", "run", "generated"))
 
-    sampled, _ = demo.lianpu("data", "sample", "masks", "--n", "240", "--seed", "0", "--size", "256", "--to", masks, "--svg")
+    sampled, _ = demo.lianpu(
+        "data", "sample", "masks", "--n", "240", "--seed", "0", "--size", "256", "--to", masks, "--svg"
+    )
     pngs = sorted(masks.glob("*.png"))
     sheet = contact_sheet(pngs[:40], options.to / "drawn.png", columns=8)
-    demo.section("Drawn masks · 绘制的脸谱", "lianpu ships no pictures but the rules to draw them: twelve pattern types, nine main colours, "
-                 "named characters. Each mask is layered vector art (SVG), a picture of any size and a map of its regions.",
-                 [sampled], figure(sheet, "40 of the 240 masks drawn for this page"))  # fmt: skip
+    demo.section(
+        "Drawn masks · 绘制的脸谱",
+        "lianpu ships no pictures but the rules to draw them: twelve pattern types, nine main colours, "
+        "named characters. Each mask is layered vector art (SVG), a picture of any size and a map of its regions.",
+        [sampled],
+        figure(sheet, "40 of the 240 masks drawn for this page"),
+    )
 
     building, _ = demo.lianpu("data", "build", masks, "--to", built, "--size", "64", "--expand", "--sketches")
     checking, proved = demo.lianpu("data", "check", built)
@@ -138,33 +155,71 @@ def main() -> None:
         if len(pairs) >= 32:
             break
     paired = contact_sheet(pairs, options.to / "pairs.png", columns=8)
-    demo.section("A data set · 数据集", "Every picture is decoded, checked for duplicates, labelled by its main colour and given its rights. "
-                 "Mirrors and described colour changes make four of each (Yan et al. 2023), and no relative of a test picture is trained on. "
-                 "Sketches are drawn by XDoG.", [building, checking], f"<pre>{html.escape(proved)}</pre>",
-                 figure(paired, "Pictures of the data set, each with its sketch", width=720))  # fmt: skip
+    demo.section(
+        "A data set · 数据集",
+        "Every picture is decoded, checked for duplicates, labelled by its main colour and given its rights. "
+        "Mirrors and described colour changes make four of each (Yan et al. 2023), and no relative of a test picture is trained on. "
+        "Sketches are drawn by XDoG.",
+        [building, checking],
+        f"<pre>{html.escape(proved)}</pre>",
+        figure(paired, "Pictures of the data set, each with its sketch", width=720),
+    )
 
-    training, _ = demo.lianpu("train", "--data", built, "--recipe", "tiny-32-ada", "--out", run, "-s", "tick_kimg=0.25", "--minutes", str(options.minutes))
+    training, _ = demo.lianpu(
+        "train",
+        "--data",
+        built,
+        "--recipe",
+        "tiny-32-ada",
+        "--out",
+        run,
+        "-s",
+        "tick_kimg=0.25",
+        "--minutes",
+        str(options.minutes),
+    )
     stopped = ticks_of(run)
     resuming, _ = demo.lianpu("train", "--out", run, "--minutes", str(options.minutes))
     ticks = ticks_of(run)
     samples = sorted((run / "samples").glob("*.png"))
     last = ticks[-1]
     facts = f"{last['kimg']:.1f} thousand pictures shown; ADA's p is {last['p']:.3f}, r_t {last['r_t']:.2f}."
-    demo.section("Two minutes of training · 训练两分钟", "StyleGAN2 with ADA at 32 px from nothing, stopped once and resumed by the same command: on a CPU the "
-                 f"resumed run is bit for bit the one that never stopped. {facts} This is only the beginning of a run; the next section shows where it leads.",
-                 [training, resuming], curve(ticks, [stopped[-1]["kimg"]] if stopped else []),
-                 f'<div class="pair">{figure(samples[0], "first samples", pixels=True, width=480)}{figure(samples[-1], "last samples", pixels=True, width=480)}</div>')  # fmt: skip
+    demo.section(
+        "Two minutes of training · 训练两分钟",
+        "StyleGAN2 with ADA at 32 px from nothing, stopped once and resumed by the same command: on a CPU the "
+        f"resumed run is bit for bit the one that never stopped. {facts} This is only the beginning of a run; the next section shows where it leads.",
+        [training, resuming],
+        curve(ticks, [stopped[-1]["kimg"]] if stopped else []),
+        f'<div class="pair">{figure(samples[0], "first samples", pixels=True, width=480)}{figure(samples[-1], "last samples", pixels=True, width=480)}</div>',
+    )
 
-    generating, _ = demo.lianpu("generate", "opera-mask-64", "-n", "56", "--seed", "0", "--truncation", "0.7", "--grid", "--out", made)
-    walking, _ = demo.lianpu("generate", "opera-mask-64", "--walk", options.to / "walk.mp4", "--stops", "7", "--seed", "0")
+    generating, _ = demo.lianpu(
+        "generate", "opera-mask-64", "-n", "56", "--seed", "0", "--truncation", "0.7", "--grid", "--out", made
+    )
+    walking, _ = demo.lianpu(
+        "generate", "opera-mask-64", "--walk", options.to / "walk.mp4", "--stops", "7", "--seed", "0"
+    )
     first = sorted(made.glob("seed*.png"))[0]
     inspecting, recipe = demo.lianpu("inspect", first)
     again, same = demo.lianpu("inspect", first, "--rerun")
-    demo.section("New masks · 生成的脸谱", "From the shipped model <code>opera-mask-64</code>, trained on drawn masks only. Columns are its seven colours.",
-                 [generating], figure(next(made.glob("sheet-*.png")), "56 masks at truncation 0.7, unselected", pixels=True, width=860))  # fmt: skip
-    demo.section("A walk · 漫步", "Between seven masks, through the generator's style space.", [walking], figure(options.to / "walk.mp4", "a closed walk", pixels=True, width=320))
-    demo.section("Every picture knows what made it · 来历", "The recipe is inside each PNG, with the IPTC mark for generated media; the same machine makes the same pixels again.",
-                 [inspecting, again], f"<pre>{html.escape(recipe)}{html.escape(same)}</pre>")  # fmt: skip
+    demo.section(
+        "New masks · 生成的脸谱",
+        "From the shipped model <code>opera-mask-64</code>, trained on drawn masks only. Columns are its seven colours.",
+        [generating],
+        figure(next(made.glob("sheet-*.png")), "56 masks at truncation 0.7, unselected", pixels=True, width=860),
+    )
+    demo.section(
+        "A walk · 漫步",
+        "Between seven masks, through the generator's style space.",
+        [walking],
+        figure(options.to / "walk.mp4", "a closed walk", pixels=True, width=320),
+    )
+    demo.section(
+        "Every picture knows what made it · 来历",
+        "The recipe is inside each PNG, with the IPTC mark for generated media; the same machine makes the same pixels again.",
+        [inspecting, again],
+        f"<pre>{html.escape(recipe)}{html.escape(same)}</pre>",
+    )
 
     minutes = (time.monotonic() - began) / 60
     print(f"\n{demo.write(minutes)} is ready ({minutes:.1f} minutes).")

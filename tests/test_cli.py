@@ -10,20 +10,38 @@ from pathlib import Path
 
 import pytest
 
-VERBS = [("--help",), ("doctor", "--help"), ("data", "--help"), ("data", "sample", "--help"), ("data", "build", "--help"),
-         ("data", "check", "--help"), ("data", "card", "--help"), ("train", "--help"), ("generate", "--help"), ("inspect", "--help")]  # fmt: skip
+VERBS = [
+    ("--help",),
+    ("doctor", "--help"),
+    ("data", "--help"),
+    ("data", "sample", "--help"),
+    ("data", "build", "--help"),
+    ("data", "check", "--help"),
+    ("data", "card", "--help"),
+    ("train", "--help"),
+    ("generate", "--help"),
+    ("inspect", "--help"),
+]
 
 
 def run(*words: str | Path, cwd: Path | None = None, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([sys.executable, "-m", "lianpu", *map(str, words)], capture_output=True, text=True, encoding="utf-8", cwd=cwd,
-                          env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=240)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "lianpu", *map(str, words)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=cwd,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        timeout=240,
+    )
     assert done.returncode == code, done.stderr + done.stdout
     return done
 
 
 @pytest.mark.parametrize("words", VERBS, ids=" ".join)
 def test_help_never_imports_torch_or_numpy(words):
-    script = f"import sys; sys.argv = ['lianpu', *{words!r}]\nfrom lianpu.cli import main\ntry: main()\nexcept SystemExit as e: assert not e.code, e.code\n"
+    script = f"import sys; sys.argv = ['lianpu', *{words!r}]\nfrom lianpu.cli import main\n"
+    script += "try: main()\nexcept SystemExit as e: assert not e.code, e.code\n"
     script += "heavy = {'torch', 'numpy', 'PIL', 'scipy', 'pydantic'} & set(sys.modules); assert not heavy, heavy"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
@@ -31,27 +49,30 @@ def test_help_never_imports_torch_or_numpy(words):
 
 
 def test_import_is_silent_and_light():
-    script = "import sys, lianpu; assert not {'torch', 'numpy'} & set(sys.modules); assert callable(lianpu.generate); assert 'torch' not in sys.modules or True"
+    script = "import sys, lianpu; assert not {'torch', 'numpy'} & set(sys.modules); assert callable(lianpu.generate)"
     done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize(("words", "code", "says"), [
-    (["genrate"], 2, "generate"),
-    (["generate", "opera-mask-64", "--clas", "red"], 2, "--class"),
-    (["train"], 2, "needs --out"),
-    (["train", "--out", "x"], 2, "a new run needs --data and --recipe"),
-    (["train", "--out", "x", "--data", "nowhere", "--recipe", "tiny-64-adda"], 2, "Did you mean tiny-64-ada"),
-    (["train", "--out", "x", "--data", "nowhere", "--recipe", "tiny-64-ada"], 3, "nowhere"),
-    (["train", "--recipe", "tiny-32-ada", "--dry-run", "-s", "kmig=3"], 2, "kimg"),
-    (["train", "--out", "x", "--device", "tpu9", "--data", "d", "--recipe", "tiny-32-ada"], 2, "unknown device"),
-    (["generate", "nowhere"], 4, "no model named nowhere"),
-    (["inspect", "nowhere"], 4, "nowhere"),
-    (["data", "build", "nowhere", "--to", "y"], 3, "nowhere"),
-    (["data", "build", ".", "--to", "y", "--size", "100"], 2, "power of two"),
-    (["data", "check", "nowhere"], 3, "nowhere"),
-    (["data", "sample", "masks", "--n", "0", "--to", "z"], 2, "at least"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["genrate"], 2, "generate"),
+        (["generate", "opera-mask-64", "--clas", "red"], 2, "--class"),
+        (["train"], 2, "needs --out"),
+        (["train", "--out", "x"], 2, "a new run needs --data and --recipe"),
+        (["train", "--out", "x", "--data", "nowhere", "--recipe", "tiny-64-adda"], 2, "Did you mean tiny-64-ada"),
+        (["train", "--out", "x", "--data", "nowhere", "--recipe", "tiny-64-ada"], 3, "nowhere"),
+        (["train", "--recipe", "tiny-32-ada", "--dry-run", "-s", "kmig=3"], 2, "kimg"),
+        (["train", "--out", "x", "--device", "tpu9", "--data", "d", "--recipe", "tiny-32-ada"], 2, "unknown device"),
+        (["generate", "nowhere"], 4, "no model named nowhere"),
+        (["inspect", "nowhere"], 4, "nowhere"),
+        (["data", "build", "nowhere", "--to", "y"], 3, "nowhere"),
+        (["data", "build", ".", "--to", "y", "--size", "100"], 2, "power of two"),
+        (["data", "check", "nowhere"], 3, "nowhere"),
+        (["data", "sample", "masks", "--n", "0", "--to", "z"], 2, "at least"),
+    ],
+)
 def test_errors_say_what_and_exit_with_their_code(words, code, says, tmp_path):
     done = run(*words, cwd=tmp_path, code=code)
     assert says in done.stderr
@@ -61,11 +82,25 @@ def test_errors_say_what_and_exit_with_their_code(words, code, says, tmp_path):
 
 def test_the_whole_way_on_the_command_line(tmp_path):
     """Every command the README shows, on a tiny scale."""
-    assert run("data", "sample", "masks", "--n", 30, "--seed", 0, "--size", 32, "--to", "masks", cwd=tmp_path).stdout == "masks\n"
+    assert (
+        run("data", "sample", "masks", "--n", 30, "--seed", 0, "--size", 32, "--to", "masks", cwd=tmp_path).stdout
+        == "masks\n"
+    )
     assert run("data", "build", "masks", "--to", "data", "--size", 32, cwd=tmp_path).stdout == "data\n"
     run("data", "check", "data", cwd=tmp_path)
     run("data", "card", "data", cwd=tmp_path)
-    tiny = ["-s", "kimg=0.032", "-s", "net.channel_base=128", "-s", "net.classes=7", "-s", "batch=8", "-s", "tick_kimg=0.016"]
+    tiny = [
+        "-s",
+        "kimg=0.032",
+        "-s",
+        "net.channel_base=128",
+        "-s",
+        "net.classes=7",
+        "-s",
+        "batch=8",
+        "-s",
+        "tick_kimg=0.016",
+    ]
     done = run("train", "--data", "data", "--recipe", "tiny-32-ada", "--out", "runs/x", *tiny, cwd=tmp_path)
     assert done.stdout == f"{Path('runs/x/model')}\n"
     assert "kimg" in done.stderr
@@ -94,8 +129,17 @@ def test_recipes_are_listed_with_their_cost():
 def test_progress_line_reads_well():
     from lianpu.progress import duration, training_line
 
-    status = {"kimg": 12.34, "of_kimg": 400, "images_per_second": 18.2, "eta_seconds": 21240, "save_seconds": 130, "p": 0.12, "r_t": 0.55,
-              "loss/G": 0.93, "loss/D": 1.2}  # fmt: skip
+    status = {
+        "kimg": 12.34,
+        "of_kimg": 400,
+        "images_per_second": 18.2,
+        "eta_seconds": 21240,
+        "save_seconds": 130,
+        "p": 0.12,
+        "r_t": 0.55,
+        "loss/G": 0.93,
+        "loss/D": 1.2,
+    }
     assert training_line("tiny-64-ada", status) == (
         "tiny-64-ada  12.3/400 kimg  18.2 img/s  ETA 5 h 54 m  p 0.120  r_t 0.550  G 0.930  D 1.200  next save 2 m"
     )

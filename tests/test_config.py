@@ -30,7 +30,7 @@ def test_misspelt_recipe_and_keys_get_a_hint():
         recipes.find("tiny64-ada")
     with pytest.raises(UsageError, match=r"unknown option augment\.taget(.|\n)*target"):
         override(TrainConfig(), ["augment.taget=0.5"])
-    with pytest.raises(UsageError, match="unknown option kmig(.|\n)*kimg"):
+    with pytest.raises(UsageError, match=r"unknown option kmig(.|\n)*kimg"):
         override(TrainConfig(), ["kmig=3"])
     with pytest.raises(UsageError, match="unknown option lr_gg"):
         from_dict(TrainConfig, {"lr_gg": 1})
@@ -39,15 +39,33 @@ def test_misspelt_recipe_and_keys_get_a_hint():
 def test_settings_change_what_they_say_and_nothing_else():
     changed = override(TrainConfig(), ["augment.target=0.5", "batch=16", "mirror=false", "net.g_architecture=resnet"])
     assert changed == dataclasses.replace(
-        TrainConfig(), batch=16, mirror=False, augment=dataclasses.replace(TrainConfig().augment, target=0.5),
+        TrainConfig(),
+        batch=16,
+        mirror=False,
+        augment=dataclasses.replace(TrainConfig().augment, target=0.5),
         net=dataclasses.replace(TrainConfig().net, g_architecture="resnet"),
-    )  # fmt: skip
+    )
 
 
-@pytest.mark.parametrize("setting", [
-    "batch", "batch=many", "batch=-1", "net.resolution=100", "net.resolution=2048", "net=3", "augment.mode=adda", "kimg=0", "batch=18",
-    "net.channel_base=8", "augment.target=7", "augment.interval=0", "net.nope.nope=1", "r1_every=0",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "batch",
+        "batch=many",
+        "batch=-1",
+        "net.resolution=100",
+        "net.resolution=2048",
+        "net=3",
+        "augment.mode=adda",
+        "kimg=0",
+        "batch=18",
+        "net.channel_base=8",
+        "augment.target=7",
+        "augment.interval=0",
+        "net.nope.nope=1",
+        "r1_every=0",
+    ],
+)
 def test_nonsense_is_refused(setting):
     with pytest.raises(UsageError):
         override(TrainConfig(), [setting])
@@ -55,7 +73,11 @@ def test_nonsense_is_refused(setting):
 
 def test_style_vectors_and_channels():
     c = StyleGAN2Config(resolution=256, channel_base=16384)
-    assert (c.num_ws, c.resolutions, [c.channels(r) for r in c.resolutions]) == (14, [4, 8, 16, 32, 64, 128, 256], [512] * 4 + [256, 128, 64])
+    assert (c.num_ws, c.resolutions, [c.channels(r) for r in c.resolutions]) == (
+        14,
+        [4, 8, 16, 32, 64, 128, 256],
+        [512] * 4 + [256, 128, 64],
+    )
 
 
 def test_gamma_heuristic():
@@ -73,9 +95,17 @@ def test_every_option_explains_itself():
         for field in dataclasses.fields(kind):
             lines = source[source.index(f"class {kind.__name__}") :].split("\n")
             at = next(i for i, line in enumerate(lines) if line.startswith(f"    {field.name}: "))
-            assert lines[at + 1].strip().startswith('"""') or field.name in ("net", "augment"), f"{kind.__name__}.{field.name}"
+            assert lines[at + 1].strip().startswith('"""') or field.name in ("net", "augment"), (
+                f"{kind.__name__}.{field.name}"
+            )
 
 
 def test_errors_have_their_own_exit_codes():
     codes = {kind.__name__: kind.exit_code for kind in LianpuError.__subclasses__()}
-    assert {"UsageError": 2, "DataError": 3, "ModelError": 4, "ResourceError": 5, "CheckFailed": 6}.items() <= codes.items()
+    assert {
+        "UsageError": 2,
+        "DataError": 3,
+        "ModelError": 4,
+        "ResourceError": 5,
+        "CheckFailed": 6,
+    }.items() <= codes.items()

@@ -28,7 +28,9 @@ def make_model(path: Path, seed: int = 0, **data: object) -> Path:
         for name, p in network.named_parameters():
             if "noise_strength" in name:
                 p.fill_(0.3)
-    checkpoint.save_model(path, network, Model("stylegan2", to_dict(CONFIG), ["red", "black", "white"], data={"rights": "known", **data}))
+    checkpoint.save_model(
+        path, network, Model("stylegan2", to_dict(CONFIG), ["red", "black", "white"], data={"rights": "known", **data})
+    )
     return path
 
 
@@ -50,7 +52,7 @@ def test_classes_take_turns_or_are_chosen(model):
     painter = Painter(model)
     assert [s.label for s in painter.subjects(4, 0)] == ["red", "black", "white", "red"]
     assert {s.label for s in painter.subjects(4, 0, label="white")} == {"white"}
-    with pytest.raises(UsageError, match="unknown class 'rde'(.|\n)*Did you mean red"):
+    with pytest.raises(UsageError, match=r"unknown class 'rde'(.|\n)*Did you mean red"):
         painter.subjects(1, 0, label="rde")
     with pytest.raises(UsageError, match="at least one"):
         painter.subjects(0, 0)
@@ -111,10 +113,20 @@ def test_rerun_with_another_model_is_refused(model, tmp_path):
         api.rerun(path, model=make_model(tmp_path / "other", seed=1))
 
 
-@pytest.mark.parametrize("text", [
-    "", "{", "[]", "[" * 5000, '{"verb": 3}', '{"verb": "generate"}', '{"verb": "generate", "subject": {"seed": "1; rm -rf"}}',
-    '{"verb": "generate", "subject": {"seed": 1, "__class__": 2}}', '{"verb": "generate", "subject": {"seed": 1}, "model": {"name": "../../x"}}',
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "[" * 5000,
+        '{"verb": 3}',
+        '{"verb": "generate"}',
+        '{"verb": "generate", "subject": {"seed": "1; rm -rf"}}',
+        '{"verb": "generate", "subject": {"seed": 1, "__class__": 2}}',
+        '{"verb": "generate", "subject": {"seed": 1}, "model": {"name": "../../x"}}',
+    ],
+)
 def test_hostile_recipes_are_refused(text, tmp_path):
     path = tmp_path / "x.png"
     path.write_bytes(images.encode_png(np.zeros((4, 4, 3), np.uint8), {"lianpu": text}))

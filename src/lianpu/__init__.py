@@ -1,4 +1,4 @@
-"""lianpu (脸谱): from a few hundred pictures of heritage faces to new opera masks. The verbs are functions of `lianpu.api`, offered here."""
+"""lianpu (脸谱): from a few hundred pictures of heritage faces to new opera masks. The verbs of `lianpu.api` are offered here."""
 
 from __future__ import annotations
 

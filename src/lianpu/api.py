@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +17,32 @@ if TYPE_CHECKING:
 __all__ = ["doctor", "dry_run", "generate", "inspect", "rerun", "train", "walk"]
 
 
-def train(out: Path, *, data: Path | None = None, recipe: str | None = None, settings: list[str] | None = None,
-          from_model: str | None = None, data_changed: bool = False, minutes: float | None = None, device: str = "auto", report: Reporter) -> Path:  # fmt: skip
+def train(
+    out: Path,
+    *,
+    data: Path | None = None,
+    recipe: str | None = None,
+    settings: list[str] | None = None,
+    from_model: str | None = None,
+    data_changed: bool = False,
+    minutes: float | None = None,
+    device: str = "auto",
+    report: Reporter,
+) -> Path:
     """Trains a generator in folder `out`, or goes on where the run there stopped; returns the folder of its newest model."""
     from lianpu.train import session
 
-    return session.train(out, data=data, recipe=recipe, settings=settings, from_model=from_model,
-                         data_changed=data_changed, minutes=minutes, device=device, report=report)  # fmt: skip
+    return session.train(
+        out,
+        data=data,
+        recipe=recipe,
+        settings=settings,
+        from_model=from_model,
+        data_changed=data_changed,
+        minutes=minutes,
+        device=device,
+        report=report,
+    )
 
 
 def dry_run(recipe: str, settings: list[str] | None = None) -> Cost:
@@ -35,9 +53,20 @@ def dry_run(recipe: str, settings: list[str] | None = None) -> Cost:
     return dryrun.dry_run(config.override(recipes.find(recipe).config, settings or []))
 
 
-def generate(model: str | Path, *, count: int = 16, seed: int = 0, truncation: float = 0.7, label: str | None = None,
-             mix: tuple[str, str] | None = None, mix_from: int | None = None, out: Path, grid: bool = False,
-             device: str = "auto", overwrite: bool = False) -> Iterator[Path]:  # fmt: skip
+def generate(
+    model: str | Path,
+    *,
+    count: int = 16,
+    seed: int = 0,
+    truncation: float = 0.7,
+    label: str | None = None,
+    mix: tuple[str, str] | None = None,
+    mix_from: int | None = None,
+    out: Path,
+    grid: bool = False,
+    device: str = "auto",
+    overwrite: bool = False,
+) -> Iterator[Path]:
     """Writes new pictures to folder `out` and yields their paths as they are made.
 
     mix: two seeds or generated pictures; the coarse styles come from the first, those from layer `mix_from` on from the second.
@@ -53,7 +82,9 @@ def generate(model: str | Path, *, count: int = 16, seed: int = 0, truncation: f
     painter = painting.Painter(model, choose_device(device))
     if mix is not None:
         a, b = (painting.parse_source(text, painter, label, truncation) for text in mix)
-        mixed = replace(a, mix_seed=b.seed, mix_label=b.label, mix_from=mix_from if mix_from is not None else painter.layers // 2)
+        mixed = replace(
+            a, mix_seed=b.seed, mix_label=b.label, mix_from=mix_from if mix_from is not None else painter.layers // 2
+        )
         jobs = {f"mix-{a.seed}-{b.seed}-{index}": subject for index, subject in zip("abm", (a, b, mixed), strict=True)}
     else:
         jobs = {_name(s): s for s in painter.subjects(count, seed, label=label, truncation=truncation)}
@@ -61,7 +92,10 @@ def generate(model: str | Path, *, count: int = 16, seed: int = 0, truncation: f
     sheet_path = out / f"sheet-seed{seed}-n{count}.png"
     taken = [p for p in (*paths.values(), *([sheet_path] if grid else [])) if p.exists()]
     if taken and not overwrite:
-        raise UsageError(f"{len(taken)} of the files exist already (first: {taken[0]}).", fix="Choose another --out, or add --overwrite.")
+        raise UsageError(
+            f"{len(taken)} of the files exist already (first: {taken[0]}).",
+            fix="Choose another --out, or add --overwrite.",
+        )
     made = []
     for name, subject in jobs.items():
         pixels = painter.paint(subject)
@@ -84,8 +118,19 @@ def _columns(count: int, classes: int) -> int:
     return classes if classes and count >= classes else min(count, 8)
 
 
-def walk(model: str | Path, out: Path, *, stops: int = 6, frames: int = 24, seed: int = 0, truncation: float = 0.7,
-         label: str | None = None, scale: int | None = None, device: str = "auto", overwrite: bool = False) -> Path:  # fmt: skip
+def walk(
+    model: str | Path,
+    out: Path,
+    *,
+    stops: int = 6,
+    frames: int = 24,
+    seed: int = 0,
+    truncation: float = 0.7,
+    label: str | None = None,
+    scale: int | None = None,
+    device: str = "auto",
+    overwrite: bool = False,
+) -> Path:
     """A closed walk between `stops` pictures as an MP4, `frames` pictures from each to the next.
 
     scale: whole-number enlargement of the pixels; by default small models are enlarged to at least 256 px.
@@ -97,14 +142,19 @@ def walk(model: str | Path, out: Path, *, stops: int = 6, frames: int = 24, seed
     from lianpu.train.world import choose_device
 
     if out.suffix.lower() != ".mp4":
-        raise UsageError(f"a walk is written as .mp4, not {out.suffix or 'without an ending'}.", fix=f"--walk {out.with_suffix('.mp4')}")
+        raise UsageError(
+            f"a walk is written as .mp4, not {out.suffix or 'without an ending'}.",
+            fix=f"--walk {out.with_suffix('.mp4')}",
+        )
     if out.exists() and not overwrite:
         raise UsageError(f"{out} exists already.", fix="Choose another name, or add --overwrite.")
     painter = painting.Painter(model, choose_device(device))
     subjects = painter.subjects(stops, seed, label=label, truncation=truncation)
     times = scale or max(1, -(-256 // painter.network.config.resolution))
     frames_made = (f.repeat(times, 0).repeat(times, 1) for f in painter.walk(subjects, frames))
-    video.write_mp4(out, frames_made, comment=json.dumps({**painter.recipe(subjects[0]), "verb": "walk", "stops": stops}))
+    video.write_mp4(
+        out, frames_made, comment=json.dumps({**painter.recipe(subjects[0]), "verb": "walk", "stops": stops})
+    )
     return out
 
 
@@ -123,18 +173,31 @@ def inspect(path: Path) -> dict[str, Any]:
     if (path / "run.jsonl").is_file():
         ticks = list(loop.RunFolder(path).events("tick"))
         plan = json.loads((path / "config.json").read_text("utf-8"))
-        return {"what": "run", "path": str(path), "recipe": plan["recipe"], "data": plan["data"], "ticks": len(ticks),
-                "last": ticks[-1] if ticks else None, "checkpoints": [p.name for p in checkpoint.states(path / "checkpoints")]}  # fmt: skip
+        return {
+            "what": "run",
+            "path": str(path),
+            "recipe": plan["recipe"],
+            "data": plan["data"],
+            "ticks": len(ticks),
+            "last": ticks[-1] if ticks else None,
+            "checkpoints": [p.name for p in checkpoint.states(path / "checkpoints")],
+        }
     if (path / "dataset.json").is_file():
         return {"what": "data set", "path": str(path), **check.facts(path)}
     folder = checkpoint.find_model(path)
     model = checkpoint.read_model(folder)
     if files.sha256(folder / "model.safetensors") != model.sha256:
-        raise CheckFailed("model.safetensors is not the file that model.json describes.", f"in {folder}", "Copy the whole folder again.")
+        raise CheckFailed(
+            "model.safetensors is not the file that model.json describes.",
+            f"in {folder}",
+            "Copy the whole folder again.",
+        )
     return {"what": "model", "path": str(folder), **asdict(model)}
 
 
-def rerun(path: Path, *, model: str | Path | None = None, out: Path | None = None, device: str = "auto") -> tuple[bool, Path | None]:
+def rerun(
+    path: Path, *, model: str | Path | None = None, out: Path | None = None, device: str = "auto"
+) -> tuple[bool, Path | None]:
     """Makes a generated picture again from its recipe; (are all pixels the same, where it was written if `out`)."""
     import numpy as np
 
@@ -215,8 +278,6 @@ def doctor(folder: Path) -> list[tuple[str, str, bool]]:
         return ", ".join(names) or "none"
 
     look("Python", lambda: f"{platform.python_version()} on {platform.platform(terse=True)}")
-    if sys.version_info < (3, 11):
-        rows[-1] = (*rows[-1][:2], False)
     look("torch", torch_build)
     look("device", device)
     look("drawing", drawing)

@@ -54,8 +54,14 @@ class Model:
 # ---------------------------------------------------------------------------------------------------------------- models
 
 
-def save_model(folder: Path, network: nn.Module, model: Model, *, discriminator: nn.Module | None = None,
-               dtype: torch.dtype = torch.float32) -> Model:  # fmt: skip
+def save_model(
+    folder: Path,
+    network: nn.Module,
+    model: Model,
+    *,
+    discriminator: nn.Module | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Model:
     """Writes a self-describing model folder; with `discriminator`, the run can be fine-tuned from it later.
 
     dtype: float32, or float16 for half the size (weights are stored halved, computed in float32 after loading).
@@ -72,24 +78,38 @@ def save_model(folder: Path, network: nn.Module, model: Model, *, discriminator:
 
 
 def _save_tensors(path: Path, tensors: dict[str, Tensor], dtype: torch.dtype) -> None:
-    save_file({k: v.detach().to("cpu", dtype).contiguous() if v.is_floating_point() else v.cpu().contiguous()
-               for k, v in tensors.items()}, path)  # fmt: skip
+    save_file(
+        {
+            k: v.detach().to("cpu", dtype).contiguous() if v.is_floating_point() else v.cpu().contiguous()
+            for k, v in tensors.items()
+        },
+        path,
+    )
 
 
 def _card(name: str, model: Model) -> str:
     rights = model.data.get("rights", "unknown")
     licences = ", ".join(model.data.get("licences", [])) or "none stated"
     lines = [
-        "---", "library_name: lianpu", "tags: [peking-opera, lianpu]", "---", f"# {name}", "",
-        f"A {model.kind} at {model.config.get('resolution')} px, trained with lianpu {model.lianpu}.", "",
+        "---",
+        "library_name: lianpu",
+        "tags: [peking-opera, lianpu]",
+        "---",
+        f"# {name}",
+        "",
+        f"A {model.kind} at {model.config.get('resolution')} px, trained with lianpu {model.lianpu}.",
+        "",
         f"- recipe: {model.recipe or 'not recorded'}; {model.images_seen / 1000:.1f} thousand pictures shown",
         f"- classes: {', '.join(model.classes) or 'none'}",
         f"- trained on: {model.data.get('name', 'not recorded')} ({model.data.get('images', '?')} pictures), "
         f"fingerprint {model.data.get('fingerprint', 'not recorded')}",
         f"- rights of the training pictures: **{rights}** (licences: {licences})",
-    ]  # fmt: skip
+    ]
     if rights != "known":
-        lines += ["", "**The rights of some training pictures are unknown. Do not publish this model or its pictures before that is settled.**"]
+        lines += [
+            "",
+            "**The rights of some training pictures are unknown. Do not publish this model or its pictures before that is settled.**",
+        ]
     lines += ["", f"Use: `lianpu generate {name} -n 16`", ""]
     return "\n".join(lines)
 
@@ -104,10 +124,15 @@ def find_model(name: str | Path) -> Path:
             return folder
     shipped = [p.name for p in SHIPPED.glob("*") if (p / "model.json").is_file()]
     if path.is_file():
-        raise ModelError(f"{path.name} is not a lianpu model.", f"file: {path}",
-                         "Give a model folder (model.safetensors with model.json); pickles (.pkl, .pt, .ckpt) are never read.")  # fmt: skip
+        raise ModelError(
+            f"{path.name} is not a lianpu model.",
+            f"file: {path}",
+            "Give a model folder (model.safetensors with model.json); pickles (.pkl, .pt, .ckpt) are never read.",
+        )
     if path.is_dir():
-        raise ModelError(f"{path} holds no model.", "model.json is missing.", "Give a model folder or a run with a checkpoint.")
+        raise ModelError(
+            f"{path} holds no model.", "model.json is missing.", "Give a model folder or a run with a checkpoint."
+        )
     raise ModelError(f"no model named {name}.", "", did_you_mean(str(name), shipped) if shipped else "")
 
 
@@ -120,7 +145,9 @@ def read_model(folder: Path, kind: str | None = None) -> Model:
     except TypeError as error:
         raise ModelError("model.json lacks an entry.", f"in {folder}: {error}") from None
     if model.schema > SCHEMA:
-        raise ModelError(f"this model was written by a newer lianpu ({model.lianpu}).", f"in {folder}", "Upgrade lianpu.")
+        raise ModelError(
+            f"this model was written by a newer lianpu ({model.lianpu}).", f"in {folder}", "Upgrade lianpu."
+        )
     if model.kind not in KINDS:
         raise ModelError(f"unknown kind of model {model.kind!r}.", f"in {folder}", did_you_mean(str(model.kind), KINDS))
     if kind and model.kind != kind:
@@ -128,7 +155,9 @@ def read_model(folder: Path, kind: str | None = None) -> Model:
     return model
 
 
-def load_model(name: str | Path, kind: str | None = "stylegan2", device: torch.device | str = "cpu") -> tuple[nn.Module, Model]:
+def load_model(
+    name: str | Path, kind: str | None = "stylegan2", device: torch.device | str = "cpu"
+) -> tuple[nn.Module, Model]:
     """The network in evaluation mode and what is known of it. Raises ModelError for anything not exactly as its json says."""
     folder = find_model(name)
     model = read_model(folder, kind)
@@ -137,8 +166,11 @@ def load_model(name: str | Path, kind: str | None = "stylegan2", device: torch.d
         raise ModelError("model.safetensors is missing.", f"in {folder}", "Copy the whole folder again.")
     network = _fill(KINDS[model.kind][1], config, folder / "model.safetensors")
     if model.sha256 and files.sha256(folder / "model.safetensors") != model.sha256:
-        raise ModelError("model.safetensors is not the file that model.json describes.", f"in {folder}: its SHA-256 differs",
-                         "Copy the whole folder again.")  # fmt: skip
+        raise ModelError(
+            "model.safetensors is not the file that model.json describes.",
+            f"in {folder}: its SHA-256 differs",
+            "Copy the whole folder again.",
+        )
     return network.to(device).eval().requires_grad_(False), model
 
 
@@ -146,7 +178,9 @@ def load_discriminator(name: str | Path) -> Discriminator | None:
     """The discriminator saved beside a model, for fine-tuning; None where there is none."""
     folder = find_model(name)
     path = folder / "discriminator.safetensors"
-    return _fill(Discriminator, _model_config(read_model(folder, "stylegan2"), folder), path) if path.is_file() else None  # type: ignore[return-value]
+    return (
+        _fill(Discriminator, _model_config(read_model(folder, "stylegan2"), folder), path) if path.is_file() else None
+    )  # type: ignore[return-value]
 
 
 def _model_config(model: Model, folder: Path) -> Any:
@@ -158,15 +192,21 @@ def _model_config(model: Model, folder: Path) -> Any:
 
 def _fill(kind: type[nn.Module], config: Any, path: Path) -> nn.Module:
     """A network of `config` with the tensors of `path`: exactly its names, shapes and floating point type, all finite."""
-    with torch.device("meta"):  # shapes without memory: nothing is allocated before the file has shown that it holds them
+    with torch.device(
+        "meta"
+    ):  # shapes without memory: nothing is allocated before the file has shown that it holds them
         want = kind(config).state_dict()
     have = _read_tensors(path, {name: tuple(t.shape) for name, t in want.items()})
     for name, tensor in have.items():
         if tensor.is_floating_point() != want[name].is_floating_point():
             raise ModelError(f"tensor {name} is {tensor.dtype}, not {want[name].dtype}.", f"in {path}")
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise ModelError(f"tensor {name} holds NaN or infinity.", f"in {path}", "The file is damaged or its training diverged.")
-    with torch.random.fork_rng(devices=[]):  # its initial weights are thrown away and must not move the caller's randomness
+            raise ModelError(
+                f"tensor {name} holds NaN or infinity.", f"in {path}", "The file is damaged or its training diverged."
+            )
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # its initial weights are thrown away and must not move the caller's randomness
         network = kind(config)
     network.load_state_dict(have)
     return network
@@ -186,8 +226,11 @@ def _read_tensors(path: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, T
                     raise ModelError(f"tensor {name} has shape {found[name]}, not {shape}.", f"in {path}")
             return {name: file.get_tensor(name) for name in found}
     except (safetensors.SafetensorError, OSError, ValueError) as error:
-        raise ModelError(f"{path.name} is not a readable safetensors file.", f"in {path.parent}: {error}",
-                         "Pickles and damaged files are refused unread. Copy the model again.") from None  # fmt: skip
+        raise ModelError(
+            f"{path.name} is not a readable safetensors file.",
+            f"in {path.parent}: {error}",
+            "Pickles and damaged files are refused unread. Copy the model again.",
+        ) from None
 
 
 def _read_json(path: Path, error: type[LianpuError]) -> dict[str, Any]:
@@ -218,7 +261,9 @@ def load_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and facts of a state whose digests hold; ModelError otherwise."""
     try:
         sums = dict(reversed(line.split("  ", 1)) for line in (folder / "SHA256SUMS").read_text("utf-8").splitlines())
-        whole = set(sums) == {"state.safetensors", "state.json"} and all(files.sha256(folder / n) == d for n, d in sums.items())
+        whole = set(sums) == {"state.safetensors", "state.json"} and all(
+            files.sha256(folder / n) == d for n, d in sums.items()
+        )
     except (OSError, ValueError):
         whole = False
     if not whole:

@@ -18,9 +18,11 @@ from lianpu import __version__
 from lianpu.errors import CheckFailed, LianpuError, ResourceError, UsageError
 
 app = App(
-    name="lianpu", version=__version__, version_flags=["--version"],
+    name="lianpu",
+    version=__version__,
+    version_flags=["--version"],
     help="Peking opera masks: from a folder of pictures to a trained generator and new masks.",
-)  # fmt: skip
+)
 data = App(name="data", help="Data sets: draw sample masks, build, check, describe.")
 app.command(data)
 _common = Group("Everywhere")
@@ -62,7 +64,9 @@ def doctor(*, folder: Path = Path(), json: Json = False) -> None:
 
 @data.command
 def sample(
-    what: Literal["masks"], /, *,
+    what: Literal["masks"],
+    /,
+    *,
     to: Path,
     count: Annotated[int, Parameter(name=["-n", "--n", "--count"])] = 64,
     seed: int = 0,
@@ -71,7 +75,7 @@ def sample(
     regions: Annotated[bool, Parameter(negative="--no-regions")] = True,
     workers: int | None = None,
     quiet: Quiet = False,
-) -> None:  # fmt: skip
+) -> None:
     """Draw opera masks from rules: free to use (CC0), no two alike, the same seed gives the same bytes.
 
     Parameters
@@ -97,8 +101,16 @@ def sample(
     from lianpu.progress import Progress
 
     progress = Progress("sample", quiet=quiet)
-    masks.write(to, count, seed, size, svg=svg, regions=regions, workers=workers,
-                progress=lambda done, total: progress.count(done, total, "masks drawn"))  # fmt: skip
+    masks.write(
+        to,
+        count,
+        seed,
+        size,
+        svg=svg,
+        regions=regions,
+        workers=workers,
+        progress=lambda done, total: progress.count(done, total, "masks drawn"),
+    )
     _out(to)
 
 
@@ -153,9 +165,20 @@ def build(
 
     progress = Progress("build", quiet=quiet or json)
     report = building.build(
-        list(sources), to, size=size, crop=crop, expand=expand, test=test, seed=seed, rights=rights, strict=strict,
-        allow_unknown_rights=allow_unknown_rights, sketches=sketches, workers=workers, progress=progress.count,
-    )  # fmt: skip
+        list(sources),
+        to,
+        size=size,
+        crop=crop,
+        expand=expand,
+        test=test,
+        seed=seed,
+        rights=rights,
+        strict=strict,
+        allow_unknown_rights=allow_unknown_rights,
+        sketches=sketches,
+        workers=workers,
+        progress=progress.count,
+    )
     if json:
         _json(report.facts())
     else:
@@ -254,11 +277,25 @@ def train(
         _print_cost(recipe, settings, json)
         return
     if out is None:
-        raise UsageError("train needs --out, the folder of the run.", fix="lianpu train --data DATA --recipe tiny-64-ada --out runs/x")
+        raise UsageError(
+            "train needs --out, the folder of the run.",
+            fix="lianpu train --data DATA --recipe tiny-64-ada --out runs/x",
+        )
     first = os.environ.get("RANK", "0") == "0"
     progress = Progress(recipe or out.name, quiet=quiet or not first, as_json=json)
-    _out(api.train(out, data=data, recipe=recipe, settings=settings, from_model=from_, data_changed=data_changed, minutes=minutes,
-                   device=device, report=progress))  # fmt: skip
+    _out(
+        api.train(
+            out,
+            data=data,
+            recipe=recipe,
+            settings=settings,
+            from_model=from_,
+            data_changed=data_changed,
+            minutes=minutes,
+            device=device,
+            report=progress,
+        )
+    )
 
 
 def _print_cost(recipe: str, settings: list[str] | None, as_json: bool) -> None:
@@ -281,7 +318,9 @@ def _print_cost(recipe: str, settings: list[str] | None, as_json: bool) -> None:
 
 @app.command
 def generate(
-    model: str, /, *,
+    model: str,
+    /,
+    *,
     count: Annotated[int, Parameter(name=["-n", "--count"])] = 16,
     seed: int = 0,
     truncation: float = 0.7,
@@ -294,7 +333,7 @@ def generate(
     stops: int = 6,
     overwrite: Annotated[bool, Flag] = False,
     device: Device = "auto",
-) -> None:  # fmt: skip
+) -> None:
     """Make new pictures. Each file carries its recipe: lianpu inspect FILE shows it, --rerun makes it again.
 
     Parameters
@@ -329,22 +368,46 @@ def generate(
     from lianpu import api
 
     if walk is not None:
-        _out(api.walk(model, walk, stops=stops, seed=seed, truncation=truncation, label=class_, device=device, overwrite=overwrite))
+        _out(
+            api.walk(
+                model,
+                walk,
+                stops=stops,
+                seed=seed,
+                truncation=truncation,
+                label=class_,
+                device=device,
+                overwrite=overwrite,
+            )
+        )
         return
-    for path in api.generate(model, count=count, seed=seed, truncation=truncation, label=class_, mix=mix, mix_from=mix_from,
-                             out=out, grid=grid, device=device, overwrite=overwrite):  # fmt: skip
+    for path in api.generate(
+        model,
+        count=count,
+        seed=seed,
+        truncation=truncation,
+        label=class_,
+        mix=mix,
+        mix_from=mix_from,
+        out=out,
+        grid=grid,
+        device=device,
+        overwrite=overwrite,
+    ):
         _out(path)
 
 
 @app.command
 def inspect(
-    path: Path, /, *,
+    path: Path,
+    /,
+    *,
     rerun: Annotated[bool, Flag] = False,
     out: Path | None = None,
     model: str | None = None,
     device: Device = "auto",
     json: Json = False,
-) -> None:  # fmt: skip
+) -> None:
     """Show what made a picture, model, run or data set.
 
     Parameters
@@ -363,7 +426,11 @@ def inspect(
     if rerun:
         same, _ = api.rerun(path, model=model, out=out, device=device)
         if not same:
-            raise CheckFailed(f"{path.name} made again differs in some pixels.", "", "Other machines and devices may differ by a rounding.")
+            raise CheckFailed(
+                f"{path.name} made again differs in some pixels.",
+                "",
+                "Other machines and devices may differ by a rounding.",
+            )
         _out(f"{path}: the same pixels")
         return
     facts = api.inspect(path)

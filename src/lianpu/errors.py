@@ -1,12 +1,12 @@
 """What can go wrong, said in three lines: what, where, how to fix. One class per exit code; nothing here imports torch.
 
-    LianpuError            1  a bug, unless a subclass says otherwise
-    ├── UsageError         2  the command or an option is wrong
-    ├── DataError          3  pictures, data sets, rights
-    ├── ModelError         4  a model is missing, damaged, of the wrong kind, or refused
-    ├── ResourceError      5  disk, memory, device, permissions, another process
-    ├── CheckFailed        6  a check the user asked for did not pass
-    └── Stopped      130/143  stopped by a signal, after a snapshot
+LianpuError            1  a bug, unless a subclass says otherwise
+├── UsageError         2  the command or an option is wrong
+├── DataError          3  pictures, data sets, rights
+├── ModelError         4  a model is missing, damaged, of the wrong kind, or refused
+├── ResourceError      5  disk, memory, device, permissions, another process
+├── CheckFailed        6  a check the user asked for did not pass
+└── Stopped      130/143  stopped by a signal, after a snapshot
 """
 
 from __future__ import annotations

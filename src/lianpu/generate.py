@@ -56,7 +56,10 @@ class Painter:
         """The number of a class; a UsageError for one the model does not know."""
         if not self.model.classes:
             if name is not None:
-                raise UsageError(f"model {self.name} has no classes, so --class {name} means nothing to it.", fix="Leave --class away.")
+                raise UsageError(
+                    f"model {self.name} has no classes, so --class {name} means nothing to it.",
+                    fix="Leave --class away.",
+                )
             return None
         if name not in self.model.classes:
             raise UsageError(f"unknown class {name!r}.", fix=did_you_mean(str(name), self.model.classes))
@@ -86,7 +89,9 @@ class Painter:
     def _styles_of(self, seed: int, label: str | None, truncation: float) -> Tensor:
         z = torch.randn(1, self.network.config.z_dim, generator=generator("generate", seed)).to(self.device)
         number = self.label(label)
-        return self.network.mapping(z, None if number is None else torch.tensor([number], device=self.device), truncation=truncation)
+        return self.network.mapping(
+            z, None if number is None else torch.tensor([number], device=self.device), truncation=truncation
+        )
 
     @torch.no_grad()
     def paint_styles(self, ws: Tensor) -> np.ndarray:
@@ -125,7 +130,9 @@ def subject_of(recipe: dict[str, Any]) -> Subject:
     """The subject in a recipe read from a file, checked."""
     values = recipe.get("subject")
     if recipe.get("verb") != "generate" or not isinstance(values, dict):
-        raise DataError("this picture was not made by `lianpu generate`.", fix="Only generated pictures can be made again or mixed.")
+        raise DataError(
+            "this picture was not made by `lianpu generate`.", fix="Only generated pictures can be made again or mixed."
+        )
     kinds = {"seed": int, "label": str, "truncation": (int, float), "mix_seed": int, "mix_label": str, "mix_from": int}
     if "seed" not in values or any(k not in kinds or not isinstance(v, kinds[k]) for k, v in values.items()):
         raise DataError("the recipe of this picture is damaged.", f"subject: {values}")
@@ -138,11 +145,17 @@ def parse_source(text: str, painter: Painter, label: str | None, truncation: flo
         return painter.subjects(1, int(text), label=label, truncation=truncation)[0]
     path = Path(text)
     if not path.is_file():
-        raise UsageError(f"--mix takes seeds or pictures, and {text!r} is neither.", fix="For instance: --mix 3 17, or --mix a.png b.png")
+        raise UsageError(
+            f"--mix takes seeds or pictures, and {text!r} is neither.",
+            fix="For instance: --mix 3 17, or --mix a.png b.png",
+        )
     recipe = provenance.read_recipe(path)
     made_by = recipe.get("model", {}).get("sha256")
     if made_by != painter.model.sha256:
-        raise ModelError(f"{path.name} was made by another model.", f"its model: {str(made_by)[:12]}, this one: {painter.model.sha256[:12]}")
+        raise ModelError(
+            f"{path.name} was made by another model.",
+            f"its model: {str(made_by)[:12]}, this one: {painter.model.sha256[:12]}",
+        )
     return replace(subject_of(recipe), truncation=truncation)
 
 
@@ -150,5 +163,8 @@ def require_same_model(recipe: dict[str, Any], model: Model) -> None:
     """ModelError unless `model` is the one that made the picture."""
     made_by = recipe.get("model", {}).get("sha256")
     if made_by != model.sha256:
-        raise ModelError("the model here is not the one that made this picture.",
-                         f"SHA-256 {model.sha256[:12]} instead of {str(made_by)[:12]}", "Give the original model: --model FOLDER")  # fmt: skip
+        raise ModelError(
+            "the model here is not the one that made this picture.",
+            f"SHA-256 {model.sha256[:12]} instead of {str(made_by)[:12]}",
+            "Give the original model: --model FOLDER",
+        )

@@ -410,7 +410,8 @@ def read_bytes(path: Path, limit: int = 8 * MAX_PIXELS + MAX_METADATA) -> bytes:
 
 
 def atomic_write(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write `data` so that `path` holds either its old content or all of the new, whatever happens; ResourceError where it cannot.
+    """Write `data` so that `path` holds either its old content or all of the new, whatever happens; ResourceError
+    where it cannot.
 
     `durable` waits until the disk has it; many small files whose hashes are checked later need not.
     """

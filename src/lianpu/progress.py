@@ -83,8 +83,10 @@ class Progress:
 
 def training_line(name: str, status: dict[str, Any]) -> str:
     """tiny-64-ada  12.3/400 kimg  18.2 img/s  ETA 5 h 54 m  p 0.120  r_t 0.55  G 0.93  D 1.20  next save 2 m"""
-    parts = [f"{name}  {status['kimg']:.1f}/{status['of_kimg']:g} kimg  {status['images_per_second']:.1f} img/s",
-             f"ETA {duration(status['eta_seconds'])}"]  # fmt: skip
+    parts = [
+        f"{name}  {status['kimg']:.1f}/{status['of_kimg']:g} kimg  {status['images_per_second']:.1f} img/s",
+        f"ETA {duration(status['eta_seconds'])}",
+    ]
     for key in ("p", "r_t", "T"):
         if key in status:
             parts.append(f"{key} {status[key]:.0f}" if key == "T" else f"{key} {status[key]:.3f}")

@@ -41,14 +41,14 @@ class Draw:
     def _rows(self, full: Tensor) -> Tensor:
         return full[self.rank :: self.world] if self.world > 1 else full
 
-    def _generator(self, name: str) -> torch.Generator:
+    def _generator(self, name: str) -> torch.Generator | None:
+        if torch.device(self.device).type == "meta":  # tensors without numbers have no generator
+            return None
         return generator(self.seed, self.step, name, device=self.device)
 
     def normal(self, name: str, n: int, *shape: int) -> Tensor:
         """(n, *shape) standard normal numbers; n counts this process's rows."""
-        return self._rows(
-            torch.randn(n * self.world, *shape, generator=self._generator(name), device=self.device)
-        )
+        return self._rows(torch.randn(n * self.world, *shape, generator=self._generator(name), device=self.device))
 
     def uniform(self, name: str, n: int, *shape: int) -> Tensor:
         """(n, *shape) numbers uniform in [0, 1)."""

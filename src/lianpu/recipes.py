@@ -48,16 +48,30 @@ def _with(base: TrainConfig, regime: str) -> TrainConfig:
 
 _TINY_32 = TrainConfig(
     net=StyleGAN2Config(resolution=32, channel_base=1024, channel_max=64, z_dim=128, w_dim=128, mapping_layers=2),
-    batch=16, kimg=200, ema_kimg=5, tick_kimg=1, snapshot_kimg=5,
-)  # fmt: skip
+    batch=16,
+    kimg=200,
+    ema_kimg=5,
+    tick_kimg=1,
+    snapshot_kimg=5,
+)
 _TINY_64 = TrainConfig(
     net=StyleGAN2Config(resolution=64, channel_base=2048, channel_max=128, z_dim=256, w_dim=256, mapping_layers=2),
-    batch=16, kimg=400, ema_kimg=5, tick_kimg=2, snapshot_kimg=10,
-)  # fmt: skip
+    batch=16,
+    kimg=400,
+    ema_kimg=5,
+    tick_kimg=2,
+    snapshot_kimg=10,
+)
 _YAN_2023 = TrainConfig(  # 256 px, batch 64: the seed states 4 x 64 = 256 pictures for r_t
     net=StyleGAN2Config(resolution=256, channel_base=16384, channel_max=512, mbstd_group=8, mapping_layers=8),
-    batch=64, kimg=25000, r1_gamma=1.0, ema_kimg=20, ema_ramp=0.0, tick_kimg=4, snapshot_kimg=200,
-)  # fmt: skip
+    batch=64,
+    kimg=25000,
+    r1_gamma=1.0,
+    ema_kimg=20,
+    ema_ramp=0.0,
+    tick_kimg=4,
+    snapshot_kimg=200,
+)
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
@@ -65,14 +79,22 @@ RECIPES: dict[str, Recipe] = {
         *(Recipe(f"tiny-32-{r}", f"{_SAY[r]}; 32 px, for a CPU.", _with(_TINY_32, r)) for r in REGIMES),
         *(Recipe(f"tiny-64-{r}", f"{_SAY[r]}; 64 px, for a CPU with patience.", _with(_TINY_64, r)) for r in REGIMES),
         *(
-            Recipe(f"yan2023-{r}", f"{_SAY[r]}; 256 px as in the paper.", _with(_YAN_2023, r), paper="Yan et al. 2023",
-                   cost="not run here: needs a GPU; `lianpu train --recipe NAME --dry-run` states parameters, FLOPs and memory")
+            Recipe(
+                f"yan2023-{r}",
+                f"{_SAY[r]}; 256 px as in the paper.",
+                _with(_YAN_2023, r),
+                paper="Yan et al. 2023",
+                cost="not run here: needs a GPU; `lianpu train --recipe NAME --dry-run` states parameters, FLOPs and memory",
+            )
             for r in REGIMES
         ),
-        Recipe("opera-mask-64", "The shipped model: seven colours, ADA, on 1782 drawn masks and their mirrors and recolours.",
-               replace(_with(_TINY_64, "ada"), net=replace(_TINY_64.net, classes=7), batch=32, kimg=1000, snapshot_kimg=8)),
+        Recipe(
+            "opera-mask-64",
+            "The shipped model: seven colours, ADA, on 1782 drawn masks and their mirrors and recolours.",
+            replace(_with(_TINY_64, "ada"), net=replace(_TINY_64.net, classes=7), batch=32, kimg=1000, snapshot_kimg=8),
+        ),
     ]
-}  # fmt: skip
+}
 
 
 def find(name: str) -> Recipe:

@@ -21,15 +21,42 @@ from lianpu.progress import Progress
 from lianpu.train.loop import RunFolder
 from tests.train.toys import differing
 
-TINY = ["-s", "net.channel_base=128", "-s", "net.channel_max=16", "-s", "net.z_dim=8", "-s", "net.w_dim=8", "-s", "batch=8",
-        "-s", "tick_kimg=0.04", "-s", "snapshot_kimg=0.08", "-s", "samples=4", "-s", "augment.interval=2", "-s", "augment.speed_kimg=0.5"]  # fmt: skip
+TINY = [
+    "-s",
+    "net.channel_base=128",
+    "-s",
+    "net.channel_max=16",
+    "-s",
+    "net.z_dim=8",
+    "-s",
+    "net.w_dim=8",
+    "-s",
+    "batch=8",
+    "-s",
+    "tick_kimg=0.04",
+    "-s",
+    "snapshot_kimg=0.08",
+    "-s",
+    "samples=4",
+    "-s",
+    "augment.interval=2",
+    "-s",
+    "augment.speed_kimg=0.5",
+]
 KIMG = 0.8  # 100 steps
 
 
 def lianpu(*words: str | Path, **options) -> subprocess.Popen[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen([sys.executable, "-m", "lianpu", *map(str, words)], env=environment, text=True, encoding="utf-8",
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-m", "lianpu", *map(str, words)],
+        env=environment,
+        text=True,
+        encoding="utf-8",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **options,
+    )
 
 
 def training(data: Path, out: Path, kimg: float = KIMG) -> subprocess.Popen[str]:
@@ -73,7 +100,7 @@ def test_a_run_leaves_everything_a_user_needs(straight):
     ticks = logged(straight)
     assert [t["images"] for t in ticks] == list(range(40, 801, 40))
     assert {"loss/G", "loss/D", "loss/G path", "p", "r_t"} <= ticks[-1].keys()
-    network, model = checkpoint.load_model(straight)
+    _network, model = checkpoint.load_model(straight)
     assert (model.images_seen, model.recipe, model.data["rights"]) == (800, "tiny-32-ada", "known")
     assert not any(".partial" in p.name for p in straight.rglob("*"))
 
@@ -106,7 +133,12 @@ def test_killed_at_any_moment_loses_at_most_one_interval(data, straight, tmp_pat
     for _ in range(6):
         process = training(data, out) if not out.exists() else lianpu("train", "--out", out)
         goal = seen + moments.randint(1, 4) * 40
-        wait_for(lambda goal=goal: (out / "run.jsonl").exists() and any(t["images"] >= goal for t in RunFolder(out).events("tick")), process)
+        wait_for(
+            lambda goal=goal: (
+                (out / "run.jsonl").exists() and any(t["images"] >= goal for t in RunFolder(out).events("tick"))
+            ),
+            process,
+        )
         time.sleep(moments.random() * 0.05)
         process.kill()
         process.communicate()
@@ -186,7 +218,9 @@ def test_changed_data_is_refused_unless_said(data, finished, tmp_path):
     lines = (changed / "train" / "metadata.jsonl").read_text("utf-8").splitlines()
     row = json.loads(lines[0])
     row["colour"] = "blue" if row["colour"] != "blue" else "red"
-    (changed / "train" / "metadata.jsonl").write_text("\n".join([json.dumps(row, ensure_ascii=False), *lines[1:]]) + "\n", "utf-8")
+    (changed / "train" / "metadata.jsonl").write_text(
+        "\n".join([json.dumps(row, ensure_ascii=False), *lines[1:]]) + "\n", "utf-8"
+    )
     with pytest.raises(DataError, match="--data-changed"):
         resume(finished, data=changed)
     assert "Going on with changed data" in resume(finished, data=changed, data_changed=True)
@@ -194,7 +228,9 @@ def test_changed_data_is_refused_unless_said(data, finished, tmp_path):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds the name of an open file in /proc")
 @pytest.mark.parametrize("refusal", ["ENOSPC", "EROFS", "EACCES"])
-@pytest.mark.parametrize("victim", ["state.safetensors", "state.json", "SHA256SUMS", "model.safetensors", "config.json"])
+@pytest.mark.parametrize(
+    "victim", ["state.safetensors", "state.json", "SHA256SUMS", "model.safetensors", "config.json"]
+)
 def test_no_space_leaves_the_old_checkpoint_and_exits_5(refusal, victim, finished, monkeypatch):
     """The operating system's fsync is the seam: it is where a full disk speaks up."""
     before = {p: p.read_bytes() for p in (finished / "checkpoints").rglob("*") if p.is_file()}
@@ -210,7 +246,9 @@ def test_no_space_leaves_the_old_checkpoint_and_exits_5(refusal, victim, finishe
             resume(finished, settings=["kimg=0.84"])
     assert caught.value.exit_code == 5
     now = {p: p.read_bytes() for p in (finished / "checkpoints").rglob("*") if p.is_file()}
-    assert {p: now.get(p) for p in before} == before or victim == "model.safetensors"  # the model follows a whole checkpoint
+    assert {
+        p: now.get(p) for p in before
+    } == before or victim == "model.safetensors"  # the model follows a whole checkpoint
     resume(finished, settings=["kimg=0.84"])
     assert final(finished)[1]["images"] == 840
 
@@ -232,7 +270,9 @@ def test_a_read_only_folder_exits_5(data, tmp_path):
 
 def test_minutes_end_in_a_checkpoint(data, tmp_path):
     out = tmp_path / "run"
-    process = lianpu("train", "--data", data, "--recipe", "tiny-32-ada", "--out", out, "--minutes", "0.02", *TINY, "-s", "kimg=1000")
+    process = lianpu(
+        "train", "--data", data, "--recipe", "tiny-32-ada", "--out", out, "--minutes", "0.02", *TINY, "-s", "kimg=1000"
+    )
     _, messages = process.communicate(timeout=120)
     assert process.returncode == 0, messages
     assert "minutes are over" in messages
@@ -242,12 +282,29 @@ def test_minutes_end_in_a_checkpoint(data, tmp_path):
 @pytest.mark.slow
 def test_torchrun_trains_and_resumes(data, tmp_path):
     out = tmp_path / "run"
-    base = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", "-m", "lianpu", "train"]
+    base = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node",
+        "2",
+        "--standalone",
+        "-m",
+        "lianpu",
+        "train",
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    first = subprocess.run([*base, "--data", str(data), "--recipe", "tiny-32-ada", "--out", str(out), "-s", "kimg=0.08", *TINY],
-                           env=environment, capture_output=True, text=True, timeout=240)  # fmt: skip
+    first = subprocess.run(
+        [*base, "--data", str(data), "--recipe", "tiny-32-ada", "--out", str(out), "-s", "kimg=0.08", *TINY],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
     assert first.returncode == 0, first.stderr
-    second = subprocess.run([*base, "--out", str(out), "-s", "kimg=0.16"], env=environment, capture_output=True, text=True, timeout=240)
+    second = subprocess.run(
+        [*base, "--out", str(out), "-s", "kimg=0.16"], env=environment, capture_output=True, text=True, timeout=240
+    )
     assert second.returncode == 0, second.stderr
     assert final(out)[1]["images"] == 160
     assert [t["images"] for t in logged(out)] == [40, 80, 120, 160]

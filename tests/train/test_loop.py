@@ -60,7 +60,7 @@ def test_nan_in_a_weight_stops_that_step_and_names_the_weight(layer):
     assert "step 2" in caught.value.what
     nan_as_number = {k: torch.nan_to_num(v, nan=7.0) for k, v in running.state().items()}
     for key, value in before.items():
-        if key.startswith("adam") or ".w_avg" not in key and "policy" not in key:
+        if key.startswith("adam") or (".w_avg" not in key and "policy" not in key):
             assert torch.equal(nan_as_number[key], torch.nan_to_num(value, nan=7.0)), f"{key} changed after divergence"
 
 
@@ -114,5 +114,7 @@ def test_two_processes_equal_one_on_the_same_global_batch(mode, pair):
     assert differing(first, second) == [], "processes must hold the same state"
     assert alone.keys() == first.keys()
     for key, value in alone.items():
-        error = torch.linalg.vector_norm((first[key] - value).double()) / torch.linalg.vector_norm(value.double()).clamp(min=1e-9)
+        error = torch.linalg.vector_norm((first[key] - value).double()) / torch.linalg.vector_norm(
+            value.double()
+        ).clamp(min=1e-9)
         assert error < 1e-3, f"{key}: relative error {error:.2e}"

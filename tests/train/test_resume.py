@@ -59,8 +59,19 @@ def test_losing_any_one_piece_of_state_is_noticed(mode, straight, tmp_path):
         changed = key not in fresh or not torch.equal(tensors[key], fresh[key])
         if changed and not key.endswith(UNREAD):
             parts = key.split(".")
-            pieces.setdefault(".".join(parts[:2] + (parts[-1:] if parts[0] == "adam" or parts[1] == "policy" else [])), []).append(key)
-    expected = {"task.G", "task.D", "task.G_ema", "task.path_mean", "adam.G.exp_avg_sq", "adam.D.exp_avg_sq", "adam.G.step", "adam.D.step"}
+            pieces.setdefault(
+                ".".join(parts[:2] + (parts[-1:] if parts[0] == "adam" or parts[1] == "policy" else [])), []
+            ).append(key)
+    expected = {
+        "task.G",
+        "task.D",
+        "task.G_ema",
+        "task.path_mean",
+        "adam.G.exp_avg_sq",
+        "adam.D.exp_avg_sq",
+        "adam.G.step",
+        "adam.D.step",
+    }
     assert expected <= pieces.keys()
     for piece, keys in pieces.items():
         lost = {k: fresh.get(k, torch.zeros_like(v)) if k in keys else v for k, v in tensors.items()}

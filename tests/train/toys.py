@@ -24,7 +24,7 @@ class Blobs:
         y, x = np.mgrid[:size, :size]
         self.pixels = np.full((count, size, size, 3), 255, np.uint8)
         for picture in self.pixels:
-            cy, cx, r = draw.uniform(4, size - 4, 2).tolist() + [draw.uniform(2, size / 3)]
+            cy, cx, r = [*draw.uniform(4, size - 4, 2).tolist(), draw.uniform(2, size / 3)]
             picture[(y - cy) ** 2 + (x - cx) ** 2 < r * r] = draw.integers(0, 256, 3)
 
     def __len__(self) -> int:
@@ -38,24 +38,61 @@ class Blobs:
 
 
 def config(mode: str = "ada", **changes: object) -> TrainConfig:
-    net = StyleGAN2Config(resolution=16, channel_base=128, channel_max=16, z_dim=8, w_dim=8, mapping_layers=2, classes=7,
-                          time="label" if mode == "diffusion" else "none")  # fmt: skip
+    net = StyleGAN2Config(
+        resolution=16,
+        channel_base=128,
+        channel_max=16,
+        z_dim=8,
+        w_dim=8,
+        mapping_layers=2,
+        classes=7,
+        time="label" if mode == "diffusion" else "none",
+    )
     # a target the scores cannot reach and a short way to p = 1, so that p moves from the first adjustment on
     augment = AugmentConfig(mode=mode, target=-1.0, interval=2, speed_kimg=0.1)  # type: ignore[arg-type]
-    return TrainConfig(**{"net": net, "augment": augment, "batch": 8, "path_every": 2, "r1_every": 3, "kimg": 0.08,  # type: ignore[arg-type]
-                          "tick_kimg": 0.016, "snapshot_kimg": 0.04, "samples": 7, **changes})  # fmt: skip
+    return TrainConfig(
+        **{
+            "net": net,
+            "augment": augment,
+            "batch": 8,
+            "path_every": 2,
+            "r1_every": 3,
+            "kimg": 0.08,  # type: ignore[arg-type]
+            "tick_kimg": 0.016,
+            "snapshot_kimg": 0.04,
+            "samples": 7,
+            **changes,
+        }
+    )
 
 
 def loop(c: TrainConfig, world: World | None = None) -> Loop:
     world = world or World()
-    return Loop(GanTask(c, world), world, batch=c.batch, seed=c.seed, kimg=c.kimg, tick_kimg=c.tick_kimg, snapshot_kimg=c.snapshot_kimg)
+    return Loop(
+        GanTask(c, world),
+        world,
+        batch=c.batch,
+        seed=c.seed,
+        kimg=c.kimg,
+        tick_kimg=c.tick_kimg,
+        snapshot_kimg=c.snapshot_kimg,
+    )
 
 
 def advance(running: Loop, c: TrainConfig, steps: int, workers: int = 0, pictures: Blobs | None = None) -> Loop:
     """`steps` more steps on the toy pictures."""
     world = running.world
-    feed = iter(Feed(pictures or Blobs(), batch=c.batch, seed=c.seed, step=running.clock.step, workers=workers,
-                     rank=world.rank, world=world.size))  # fmt: skip
+    feed = iter(
+        Feed(
+            pictures or Blobs(),
+            batch=c.batch,
+            seed=c.seed,
+            step=running.clock.step,
+            workers=workers,
+            rank=world.rank,
+            world=world.size,
+        )
+    )
     for _ in range(steps):
         running.step(next(feed))
     return running

@@ -24,25 +24,11 @@ def card(path: Path | str) -> Path:
     """
     path = Path(path)
     info = records.read_info(path)
-    info = info | _counts({name: records.read_records(path, name) for name in info["splits"]})
+    splits = {name: records.read_records(path, name) for name in info["splits"]}
+    rows = [row for lines in splits.values() for row in lines]
+    info = info | records.counts(splits) | {"fingerprint": records.fingerprint(rows)}
     images.atomic_write(path / "README.md", text(info))
     return path / "README.md"
-
-
-def _counts(splits: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    rows = [row for lines in splits.values() for row in lines]
-    per = {name: {c: n for c in NAMES if (n := sum(r["colour"] == c for r in lines))} for name, lines in splits.items()}
-    return {
-        "splits": {
-            name: {
-                "pictures": len(lines),
-                "originals": len({r["source_sha256"] for r in lines}),
-                "colours": per[name],
-            }
-            for name, lines in splits.items()
-        },
-        "fingerprint": records.fingerprint(rows),
-    }
 
 
 def text(info: dict[str, Any]) -> bytes:
@@ -90,23 +76,19 @@ def text(info: dict[str, Any]) -> bytes:
         "",
         "## How it was made",
         "",
-        f"* Every picture was fully decoded to 8-bit sRGB, {CROPS[settings['crop']]}, and resized with an antialiasing filter.",
-        "* The colour is the class of the paint that covers most of the face in CIE Lab, ground, lines and eyes left out; "
+        f"* Every picture was decoded to 8-bit sRGB, {CROPS[settings['crop']]}, and resized with an antialiasing filter.",
+        "* The colour is the class of the paint that covers most of the face in CIE Lab, without ground, lines and eyes; "
         "`colour_confidence` is its lead over the second. A colour given by the source goes first (`colour_from`).",
         *(_expansion(settings) if settings["expand"] else []),
-        f"* About {settings['test']:.0%} of each colour is kept for testing. Originals, their variants and their near-duplicates "
-        "(the same drawing resized, recompressed, reframed or mirrored) share a `group` and lie on one side of the split.",
-        *(
-            [f"* `sketches/` holds an XDoG line drawing of each picture, style {settings['sketches']}."]
-            if settings["sketches"]
-            else []
-        ),
+        f"* About {settings['test']:.0%} of each colour is kept for testing. Originals, their variants and near-duplicates "
+        "(one drawing resized, recompressed, reframed, mirrored) share a `group` and lie on one side of the split.",
+        *(_sketches(settings) if settings["sketches"] else []),
         f"* {info['quarantined']} files could not be used; `quarantine.jsonl` says which and why.",
         "",
         "## Known limits",
         "",
-        "* A class names one colour; many masks have two main ones. Faces in flesh colour, pink or grey count as the class that is nearest.",
-        "* Drawings that share a template but differ in detail may be grouped, and two photographs of one mask from different sides are not.",
+        "* A class names one colour; many masks have two main ones. Flesh colour, pink and grey are no class of their own.",
+        "* Drawings from one template may be grouped; two photographs of one mask from different sides are not.",
         "* The colour change follows paint, not convention: a recoloured mask is no traditional role.",
         "",
         f"Made by {info['made_by']}; fingerprint `{info['fingerprint'][:16]}`. `lianpu data check` proves it.",
@@ -117,15 +99,19 @@ def text(info: dict[str, Any]) -> bytes:
 
 def _expansion(settings: dict[str, Any]) -> list[str]:
     return [
-        f"* Each original appears four times: mirrored or not, with its main paint exchanged or not (seed {settings['seed']}). "
+        f"* Each original appears four times: mirrored or not, its main paint exchanged or not (seed {settings['seed']}). "
         "`recolour` says which paint became which; a recoloured picture bears the label of its new colour."
     ]
 
 
+def _sketches(settings: dict[str, Any]) -> list[str]:
+    return [f"* `sketches/` holds an XDoG line drawing of each picture, style {settings['sketches']}."]
+
+
 def _rights_unknown() -> list[str]:
     return [
-        "**Rights unknown.** Some of these pictures have no known source or licence. Models trained on them and the pictures "
-        "those models make carry this note; do not publish them before it is settled.",
+        "**Rights unknown.** Some of these pictures have no known source or licence. Models trained on them and the "
+        "pictures those models make carry this note; do not publish them before it is settled.",
         "",
     ]
 

@@ -93,7 +93,8 @@ def classify(pixels: np.ndarray, face: np.ndarray | None = None) -> Colour:
 
 
 def _column(face: np.ndarray) -> np.ndarray:
-    """bool (h, w): the middle tenth of the face from the forehead to the nose, where the main colour stands in every type of mask,
+    """bool (h, w): the middle tenth of the face from the forehead to the nose, where the main colour stands in every
+    type of mask,
     even in those that leave it no more than a strip (six-tenths, cross)."""
     rows, columns = np.flatnonzero(face.any(1)), np.flatnonzero(face.any(0))
     height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1

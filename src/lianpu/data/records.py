@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from lianpu import images
 from lianpu.data.colour import CLASSES
 from lianpu.errors import DataError, did_you_mean
 
-__all__ = ["SCHEMA", "SPLITS", "encode", "fingerprint", "read_info", "read_records"]
+__all__ = ["SCHEMA", "SPLITS", "counts", "encode", "fingerprint", "read_info", "read_records"]
 
 SCHEMA = 1
 SPLITS = ("train", "test")
@@ -94,6 +94,24 @@ def fingerprint(records: Iterable[Mapping[str, Any]], *, labels: bool = True) ->
     """
     lines = sorted(f"{r['file_name']}\t{r.get('sha256')}\t{r['colour'] if labels else ''}\n" for r in records)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def counts(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+    """Numbers of pictures, originals, groups and colours, in all and by split; splits without a picture are left out."""
+    rows = [row for lines in splits.values() for row in lines]
+    return {
+        **_count(rows),
+        "groups": len({row.get("group") for row in rows}),
+        "splits": {name: _count(lines) for name, lines in splits.items() if lines},
+    }
+
+
+def _count(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "pictures": len(rows),
+        "originals": len({row.get("source_sha256") for row in rows}),
+        "colours": {c: n for c in CLASSES if (n := sum(row["colour"] == c for row in rows))},
+    }
 
 
 def encode(value: Any, *, indent: int | None = None) -> bytes:

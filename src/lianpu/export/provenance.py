@@ -32,7 +32,9 @@ def png_text(recipe: dict[str, Any], source_type: str = "trainedAlgorithmicMedia
     facts = {"schema": SCHEMA, "lianpu": __version__, **recipe}
     return {
         _KEY: json.dumps(facts, ensure_ascii=False, sort_keys=True),
-        "XML:com.adobe.xmp": _XMP.format(source=quoteattr(_SOURCE_TYPE + source_type), tool=quoteattr(f"lianpu {__version__}")),
+        "XML:com.adobe.xmp": _XMP.format(
+            source=quoteattr(_SOURCE_TYPE + source_type), tool=quoteattr(f"lianpu {__version__}")
+        ),
     }
 
 
@@ -40,7 +42,11 @@ def read_recipe(path: Path) -> dict[str, Any]:
     """The recipe in a picture that lianpu wrote; DataError where there is none. What it says is text from a file: check before use."""
     text = images.read_text(path).get(_KEY)
     if text is None:
-        raise DataError(f"{path.name} carries no lianpu recipe.", "", "It was not made by lianpu, or a program that saved it again dropped it.")
+        raise DataError(
+            f"{path.name} carries no lianpu recipe.",
+            "",
+            "It was not made by lianpu, or a program that saved it again dropped it.",
+        )
     try:
         recipe = json.loads(text)
     except (ValueError, RecursionError):

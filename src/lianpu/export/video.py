@@ -18,17 +18,19 @@ def write_mp4(path: Path, frames: Iterable[np.ndarray], fps: int = 24, comment: 
     import av
 
     count = 0
-    with files.new_file(path) as temporary:
-        with av.open(str(temporary), "w", format="mp4", options={"movflags": "faststart"}) as container:
-            if comment:
-                container.metadata["comment"] = comment
-            stream = container.add_stream("libx264", rate=fps, options={"crf": "16", "preset": "medium"})
-            stream.pix_fmt = "yuv420p"
-            stream.time_base = Fraction(1, fps)
-            for pixels in frames:
-                if not count:
-                    stream.height, stream.width = pixels.shape[:2]
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")))
-                count += 1
-            container.mux(stream.encode())
+    with (
+        files.new_file(path) as temporary,
+        av.open(str(temporary), "w", format="mp4", options={"movflags": "faststart"}) as container,
+    ):
+        if comment:
+            container.metadata["comment"] = comment
+        stream = container.add_stream("libx264", rate=fps, options={"crf": "16", "preset": "medium"})
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = Fraction(1, fps)
+        for pixels in frames:
+            if not count:
+                stream.height, stream.width = pixels.shape[:2]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")))
+            count += 1
+        container.mux(stream.encode())
     return count

@@ -5,10 +5,12 @@ where tensors have shapes and types but no numbers. It proves the step device- a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from lianpu.config import TrainConfig
 from lianpu.randomness import Draw
@@ -44,17 +46,36 @@ class Cost:
         return sum(flops * share.get(name, 1.0) for name, flops in self.flops.items()) / config.batch
 
 
+class Flops(TorchDispatchMode):
+    """Counts what every operator inside costs, by torch's own table. (FlopCounterMode also follows modules, and fails where autograd.grad
+    is asked for a leaf, as R1 without augmentation does.)
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if (count := flop_registry.get(func._overloadpacket)) is not None:
+            self.total += count(*args, **(kwargs or {}), out_val=out)
+        return out
+
+
 def dry_run(config: TrainConfig) -> Cost:
     """One step with all regularisers of `config` on the meta device; any error in it is a bug in lianpu."""
     device = torch.device("meta")
     with device:
         task = GanTask(config, World(device=device))
     net = config.net
+    task.policy.set_strength(0.5)  # half of what it can: at p = 0 the policies have nothing to do
     batch = Batch(
         torch.empty(config.batch, net.image_channels, net.resolution, net.resolution, device=device),
         torch.zeros(config.batch, dtype=torch.int64, device=device),
     )
-    optimisers = {name: torch.optim.Adam(n.parameters(), lr=a.lr, betas=a.betas) for name, (n, a) in task.learners().items()}
+    optimisers = {
+        name: torch.optim.Adam(n.parameters(), lr=a.lr, betas=a.betas) for name, (n, a) in task.learners().items()
+    }
     clock = Clock(config.batch)
     flops: dict[str, int] = {}
     saved: dict[str, int] = {}
@@ -69,16 +90,18 @@ def dry_run(config: TrainConfig) -> Cost:
                 kept[storage._cdata] = storage
             return tensor
 
-        with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
+        with Flops() as counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
             update = next(updates, None)
             if update is None:
                 break
             optimisers[update.learner].zero_grad(set_to_none=True)
             update.loss.backward()
         optimisers[update.learner].step()
-        flops[update.name] = counter.get_total_flops()
+        flops[update.name] = counter.total
         saved[update.name] = sum(s.nbytes() for s in kept.values())
     task.finish(clock)
     numbers = {name: sum(p.numel() for p in n.parameters()) for name, (n, _) in task.learners().items()}
-    fixed = sum(t.numel() * t.element_size() for t in (*task.parameters(), *task.buffers())) + 3 * 4 * sum(numbers.values())
+    fixed = sum(t.numel() * t.element_size() for t in (*task.parameters(), *task.buffers())) + 3 * 4 * sum(
+        numbers.values()
+    )
     return Cost(numbers, flops, saved, fixed)

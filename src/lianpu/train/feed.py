@@ -25,8 +25,8 @@ class Pictures(Protocol):
     """What a data set must offer: `data.folder.Folder` does."""
 
     def __len__(self) -> int: ...
-    def image(self, index: int) -> np.ndarray: ...  # (h, w, 3) uint8
-    def label(self, index: int) -> int: ...
+    def image(self, index: int, /) -> np.ndarray: ...  # (h, w, 3) uint8
+    def label(self, index: int, /) -> int: ...
 
 
 class Batch(NamedTuple):
@@ -100,17 +100,35 @@ def _deaf(worker: int) -> None:
 class Feed:
     """Batches from a given step on. Raises DataError where the batch is larger than the data."""
 
-    def __init__(self, pictures: Pictures, *, batch: int, seed: int, step: int = 0, mirror: bool = True, workers: int = 0,
-                 rank: int = 0, world: int = 1, device: torch.device | str = "cpu") -> None:  # fmt: skip
+    def __init__(
+        self,
+        pictures: Pictures,
+        *,
+        batch: int,
+        seed: int,
+        step: int = 0,
+        mirror: bool = True,
+        workers: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        device: torch.device | str = "cpu",
+    ) -> None:
         if batch > len(pictures):
-            raise DataError(f"the batch ({batch}) is larger than the data set ({len(pictures)} pictures).", "",
-                            f"Add pictures, or use a smaller batch: -s batch={max(len(pictures) // 4 * 4, 1)}")  # fmt: skip
+            raise DataError(
+                f"the batch ({batch}) is larger than the data set ({len(pictures)} pictures).",
+                "",
+                f"Add pictures, or use a smaller batch: -s batch={max(len(pictures) // 4 * 4, 1)}",
+            )
         self.device = torch.device(device)
         self.loader = DataLoader(
-            _Rows(pictures, mirror), batch_sampler=_Steps(seed, step, batch, len(pictures), rank, world),  # type: ignore[arg-type]
-            collate_fn=_stack, num_workers=workers, worker_init_fn=_deaf if workers else None,
-            pin_memory=self.device.type == "cuda", persistent_workers=workers > 0,
-        )  # fmt: skip
+            _Rows(pictures, mirror),
+            batch_sampler=_Steps(seed, step, batch, len(pictures), rank, world),  # type: ignore[arg-type]
+            collate_fn=_stack,
+            num_workers=workers,
+            worker_init_fn=_deaf if workers else None,
+            pin_memory=self.device.type == "cuda",
+            persistent_workers=workers > 0,
+        )
 
     def __iter__(self) -> Iterator[Batch]:
         for pixels, labels in self.loader:

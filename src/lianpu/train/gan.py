@@ -139,7 +139,8 @@ class GanTask(nn.Module):
         if c.ema_ramp:
             half_life = min(half_life, c.ema_ramp * clock.images)
         beta = 0.5 ** (c.batch / max(half_life, 1e-8))
-        torch._foreach_lerp_(list(self.G_ema.parameters()), list(self.G.parameters()), 1 - beta)
+        for average, parameter in zip(self.G_ema.parameters(), self.G.parameters(), strict=True):
+            average.lerp_(parameter, 1 - beta)
         for average, buffer in zip(self.G_ema.buffers(), self.G.buffers(), strict=True):
             average.copy_(buffer)
 

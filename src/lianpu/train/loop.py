@@ -9,7 +9,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -76,7 +76,7 @@ class Task(Protocol):
     def finish(self, clock: Clock) -> None: ...
     def statistics(self) -> dict[str, float]: ...
     def state_dict(self) -> dict[str, Tensor]: ...
-    def load_state_dict(self, state: dict[str, Tensor]) -> Any: ...
+    def load_state_dict(self, state_dict: Mapping[str, Any], /) -> Any: ...
 
 
 class Diverged(LianpuError):
@@ -102,8 +102,11 @@ class RunFolder:
             except filelock.Timeout:
                 holder = self.path / ".pid"
                 pid = holder.read_text() if holder.exists() else "unknown"
-                raise ResourceError(f"another process ({pid}) is training in {self.path}.", "",
-                                    "Wait for it, stop it, or choose another --out.") from None  # fmt: skip
+                raise ResourceError(
+                    f"another process ({pid}) is training in {self.path}.",
+                    "",
+                    "Wait for it, stop it, or choose another --out.",
+                ) from None
         files.atomic_write(self.path / ".pid", str(os.getpid()))
         for folder in (self.path, self.checkpoints):
             files.remove_partial(folder)
@@ -136,8 +139,19 @@ class RunFolder:
 class Loop:
     """Trains `task` on `feed` until `kimg` thousand pictures are shown. `on_tick(loop)` and `on_snapshot(loop)` are rank 0's duties."""
 
-    def __init__(self, task: Task, world: World, *, batch: int, seed: int, kimg: float, tick_kimg: float, snapshot_kimg: float,
-                 keep: int = 2, facts: dict[str, Any] | None = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        task: Task,
+        world: World,
+        *,
+        batch: int,
+        seed: int,
+        kimg: float,
+        tick_kimg: float,
+        snapshot_kimg: float,
+        keep: int = 2,
+        facts: dict[str, Any] | None = None,
+    ) -> None:
         self.task, self.world, self.seed = task, world, seed
         self.clock = Clock(batch)
         self.last_step = max(math.ceil(kimg * 1000 / batch), 1)
@@ -171,8 +185,8 @@ class Loop:
         update.loss.backward()
         gradients = [p.grad for p in net.parameters() if p.grad is not None]
         self.world.mean_(gradients)
-        norms = torch.stack([*torch._foreach_norm(gradients), update.loss.detach().float()])
-        if not torch.isfinite(norms).all():
+        total_norm = torch.nn.utils.get_total_norm(gradients)
+        if not torch.isfinite(total_norm + update.loss.detach()):
             raise self._diverged(update, batch, draw)
         optimiser.step()
         total, count = self.means.get(update.name, (torch.zeros([], device=self.world.device), 0))
@@ -185,13 +199,20 @@ class Loop:
 
         def listen(name: str) -> Callable[..., None]:
             def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-                if not culprit and isinstance(output, Tensor) and output.device.type != "meta" and not torch.isfinite(output).all():
+                if (
+                    not culprit
+                    and isinstance(output, Tensor)
+                    and output.device.type != "meta"
+                    and not torch.isfinite(output).all()
+                ):
                     culprit.append(name)
 
             return hook
 
         bad = [name for name, p in self.task.named_parameters() if not torch.isfinite(p).all()]
-        hooks = [m.register_forward_hook(listen(name)) for name, m in self.task.named_modules() if not any(m.children())]
+        hooks = [
+            m.register_forward_hook(listen(name)) for name, m in self.task.named_modules() if not any(m.children())
+        ]
         try:
             for again in self.task.updates(batch, self.clock, draw):
                 if culprit or again.name == update.name:
@@ -207,8 +228,11 @@ class Loop:
             net, _ = self.learners[update.learner]
             names = [n for n, p in net.named_parameters() if p.grad is not None and not torch.isfinite(p.grad).all()]
             where = f"gradient that is not finite: {update.learner}.{names[0] if names else '?'}"
-        return Diverged(f"training diverged at step {self.clock.step}: {update.name} is not finite.", where,
-                        "The last checkpoint is whole. Lower the learning rates or raise r1_gamma, and start a new run.")  # fmt: skip
+        return Diverged(
+            f"training diverged at step {self.clock.step}: {update.name} is not finite.",
+            where,
+            "The last checkpoint is whole. Lower the learning rates or raise r1_gamma, and start a new run.",
+        )
 
     # -------------------------------------------------------------------------------------------------------------- state
 
@@ -242,18 +266,32 @@ class Loop:
     def save(self, folder: RunFolder) -> Path:
         """A checkpoint; older ones than the newest `keep` are removed only once it is whole on the disk."""
         path = folder.checkpoints / f"{self.clock.images:09d}"
-        checkpoint.save_state(path, self.state(), {
-            **self.facts, "step": self.clock.step, "images": self.clock.images, "seconds": self.seconds,
-            "means": {k: (float(v), n) for k, (v, n) in self.means.items()},
-        })  # fmt: skip
+        checkpoint.save_state(
+            path,
+            self.state(),
+            {
+                **self.facts,
+                "step": self.clock.step,
+                "images": self.clock.images,
+                "seconds": self.seconds,
+                "means": {k: (float(v), n) for k, (v, n) in self.means.items()},
+            },
+        )
         for old in checkpoint.states(folder.checkpoints)[: -self.keep]:
             files.remove(old)
         return path
 
     # ---------------------------------------------------------------------------------------------------------------- run
 
-    def run(self, feed: Iterator[Batch], *, on_step: Callable[[Loop], None], on_tick: Callable[[Loop], None],
-            on_snapshot: Callable[[Loop], None], minutes: float | None = None) -> bool:  # fmt: skip
+    def run(
+        self,
+        feed: Iterator[Batch],
+        *,
+        on_step: Callable[[Loop], None],
+        on_tick: Callable[[Loop], None],
+        on_snapshot: Callable[[Loop], None],
+        minutes: float | None = None,
+    ) -> bool:
         """Steps to the end, or for so many minutes; True if the end was reached.
 
         On SIGINT or SIGTERM: a snapshot at the end of the step, then Stopped; a second SIGINT leaves at once.
@@ -280,9 +318,13 @@ class Loop:
                 if told:
                     self.world.wait()
                     name = signal.Signals(told).name
-                    raise Stopped(f"stopped by {name} at {self.clock.images / 1000:.1f} kimg; a checkpoint was written.",
-                                  fix="Run the same command again to go on.", exit_code=128 + told)  # fmt: skip
+                    raise Stopped(
+                        f"stopped by {name} at {self.clock.images / 1000:.1f} kimg; a checkpoint was written.",
+                        fix="Run the same command again to go on.",
+                        exit_code=128 + told,
+                    )
         return True
+
 
 class _Signals:
     """Turns SIGINT and SIGTERM into a flag that the loop reads at the end of a step: nothing is saved inside a handler."""

@@ -14,7 +14,7 @@ import torch
 from lianpu import __version__, checkpoint, config, files, images, recipes
 from lianpu.config import TrainConfig
 from lianpu.data.folder import Folder
-from lianpu.errors import DataError, ModelError, ResourceError, UsageError
+from lianpu.errors import DataError, ResourceError, UsageError
 from lianpu.randomness import generator
 from lianpu.train import world as worlds
 from lianpu.train.feed import Feed
@@ -35,8 +35,18 @@ class Reporter(Protocol):
     def progress(self, status: dict[str, Any], tick: bool) -> None: ...
 
 
-def train(out: Path, *, data: Path | None = None, recipe: str | None = None, settings: list[str] | None = None,
-          from_model: str | None = None, data_changed: bool = False, minutes: float | None = None, device: str = "auto", report: Reporter) -> Path:  # fmt: skip
+def train(
+    out: Path,
+    *,
+    data: Path | None = None,
+    recipe: str | None = None,
+    settings: list[str] | None = None,
+    from_model: str | None = None,
+    data_changed: bool = False,
+    minutes: float | None = None,
+    device: str = "auto",
+    report: Reporter,
+) -> Path:
     """Trains, or goes on training, in folder `out`; returns the model's folder. Stopped is raised after a signal's snapshot.
 
     minutes: stop after so much time, with a checkpoint, as if the run had ended.
@@ -44,7 +54,11 @@ def train(out: Path, *, data: Path | None = None, recipe: str | None = None, set
     with worlds.join(device) as world:
         folder = RunFolder(out)
         resumed = (out / "config.json").exists()
-        plan = _resume_plan(out, data, recipe, settings, from_model) if resumed else _new_plan(data, recipe, settings, from_model)
+        plan = (
+            _resume_plan(out, data, recipe, settings, from_model)
+            if resumed
+            else _new_plan(data, recipe, settings, from_model)
+        )
         pictures = Folder.open(Path(plan["data"]), split="train", size=plan["config"].net.resolution)
         _fits(plan["config"], pictures, world)
         world.wait()  # all have looked for config.json before one writes it
@@ -58,31 +72,50 @@ def train(out: Path, *, data: Path | None = None, recipe: str | None = None, set
     return out / "model"
 
 
-def _new_plan(data: Path | None, recipe: str | None, settings: list[str] | None, from_model: str | None) -> dict[str, Any]:
+def _new_plan(
+    data: Path | None, recipe: str | None, settings: list[str] | None, from_model: str | None
+) -> dict[str, Any]:
     if data is None or recipe is None:
         missing = " and ".join(f for f, v in (("--data", data), ("--recipe", recipe)) if v is None)
-        raise UsageError(f"a new run needs {missing}.", fix="lianpu train --data DATA --recipe tiny-64-ada --out runs/x")
+        raise UsageError(
+            f"a new run needs {missing}.", fix="lianpu train --data DATA --recipe tiny-64-ada --out runs/x"
+        )
     chosen = recipes.find(recipe).config
     if from_model:
         model = checkpoint.read_model(checkpoint.find_model(from_model), "stylegan2")
         chosen = replace(chosen, net=config.from_dict(config.StyleGAN2Config, model.config))
-    return {"recipe": recipe, "data": str(data.resolve()), "from": from_model, "config": config.override(chosen, settings or [])}
+    return {
+        "recipe": recipe,
+        "data": str(data.resolve()),
+        "from": from_model,
+        "config": config.override(chosen, settings or []),
+    }
 
 
-def _resume_plan(out: Path, data: Path | None, recipe: str | None, settings: list[str] | None,
-                 from_model: str | None) -> dict[str, Any]:  # fmt: skip
+def _resume_plan(
+    out: Path, data: Path | None, recipe: str | None, settings: list[str] | None, from_model: str | None
+) -> dict[str, Any]:
     try:
         plan = json.loads((out / "config.json").read_text("utf-8"))
         plan["config"] = config.from_dict(TrainConfig, plan["config"])
     except (ValueError, KeyError) as error:
-        raise DataError("config.json of this run cannot be read.", f"in {out}: {error}", "Choose a new --out.") from None
+        raise DataError(
+            "config.json of this run cannot be read.", f"in {out}: {error}", "Choose a new --out."
+        ) from None
     if recipe not in (None, plan["recipe"]):
-        raise UsageError(f"{out} is a run of recipe {plan['recipe']}, not {recipe}.", fix="Choose a new --out, or leave --recipe away.")
+        raise UsageError(
+            f"{out} is a run of recipe {plan['recipe']}, not {recipe}.",
+            fix="Choose a new --out, or leave --recipe away.",
+        )
     if from_model not in (None, plan["from"]):
         raise UsageError(f"{out} did not start from {from_model}.", fix="Choose a new --out, or leave --from away.")
     for setting in settings or []:
         if (key := setting.partition("=")[0]) not in MAY_CHANGE:
-            raise UsageError(f"{key} cannot change within a run.", f"run: {out}", f"Choose a new --out. May change: {', '.join(MAY_CHANGE)}.")
+            raise UsageError(
+                f"{key} cannot change within a run.",
+                f"run: {out}",
+                f"Choose a new --out. May change: {', '.join(MAY_CHANGE)}.",
+            )
     plan["config"] = config.override(plan["config"], settings or [])
     if data is not None:
         plan["data"] = str(data.resolve())
@@ -96,23 +129,40 @@ def _fits(chosen: TrainConfig, pictures: Folder, world: World) -> None:
     if local % min(chosen.net.mbstd_group, local):
         raise UsageError(f"{local} pictures a process is not a multiple of net.mbstd_group {chosen.net.mbstd_group}.")
     if chosen.net.classes and chosen.net.classes != len(pictures.classes):
-        raise UsageError(f"the recipe has {chosen.net.classes} classes, the data {len(pictures.classes)}.",
-                         fix=f"-s net.classes={len(pictures.classes)}")  # fmt: skip
+        raise UsageError(
+            f"the recipe has {chosen.net.classes} classes, the data {len(pictures.classes)}.",
+            fix=f"-s net.classes={len(pictures.classes)}",
+        )
 
 
 class _Session:
     """The duties of one run."""
 
-    def __init__(self, folder: RunFolder, world: World, plan: dict[str, Any], pictures: Folder, report: Reporter) -> None:
+    def __init__(
+        self, folder: RunFolder, world: World, plan: dict[str, Any], pictures: Folder, report: Reporter
+    ) -> None:
         self.folder, self.world, self.plan, self.pictures, self.report = folder, world, plan, pictures, report
         self.config: TrainConfig = plan["config"]
-        self.data = {"name": Path(plan["data"]).name, "images": len(pictures), "fingerprint": pictures.fingerprint,
-                     "rights": pictures.rights["status"], "licences": sorted(pictures.rights["licences"])}  # fmt: skip
+        self.data = {
+            "name": Path(plan["data"]).name,
+            "images": len(pictures),
+            "fingerprint": pictures.fingerprint,
+            "rights": pictures.rights["status"],
+            "licences": sorted(pictures.rights["licences"]),
+        }
         self.task = GanTask(self.config, world).to(world.device)
         self.parent = ""
         c = self.config
-        self.loop = Loop(self.task, world, batch=c.batch, seed=c.seed, kimg=c.kimg, tick_kimg=c.tick_kimg,
-                         snapshot_kimg=c.snapshot_kimg, keep=c.keep)  # fmt: skip
+        self.loop = Loop(
+            self.task,
+            world,
+            batch=c.batch,
+            seed=c.seed,
+            kimg=c.kimg,
+            tick_kimg=c.tick_kimg,
+            snapshot_kimg=c.snapshot_kimg,
+            keep=c.keep,
+        )
         self.speed: list[tuple[float, int]] = []
         self.shown = 0.0
         self.board: Any = None
@@ -125,23 +175,51 @@ class _Session:
         self.loop.facts = {"data": self.data, "parent": self.parent, "lianpu": __version__}
         c, loop = self.config, self.loop
         if self.world.first:
-            files.atomic_write(self.folder.path / "config.json", json.dumps(
-                {**self.plan, "config": config.to_dict(c), "lianpu": __version__}, indent=2, ensure_ascii=False))  # fmt: skip
-            self.folder.write("start", images=loop.clock.images, step=loop.clock.step, lianpu=__version__, torch=torch.__version__,
-                              device=str(self.world.device), processes=self.world.size, threads=torch.get_num_threads(), data=self.data)  # fmt: skip
+            files.atomic_write(
+                self.folder.path / "config.json",
+                json.dumps(
+                    {**self.plan, "config": config.to_dict(c), "lianpu": __version__}, indent=2, ensure_ascii=False
+                ),
+            )
+            self.folder.write(
+                "start",
+                images=loop.clock.images,
+                step=loop.clock.step,
+                lianpu=__version__,
+                torch=torch.__version__,
+                device=str(self.world.device),
+                processes=self.world.size,
+                threads=torch.get_num_threads(),
+                data=self.data,
+            )
             self._check_space()
         if loop.clock.step >= loop.last_step:
-            self.report.say(f"This run is complete: {loop.clock.images / 1000:.1f} kimg. To go on, raise it: -s kimg={c.kimg * 2:g}")
+            self.report.say(
+                f"This run is complete: {loop.clock.images / 1000:.1f} kimg. To go on, raise it: -s kimg={c.kimg * 2:g}"
+            )
             return
         if self.world.first:
             self._open_board()
-            self.report.say(f"{self.plan['recipe']}: {len(self.pictures)} pictures at {c.net.resolution} px, to {c.kimg:g} kimg "
-                            f"on {self.world.device}" + (f" x {self.world.size}" if self.world.size > 1 else ""))  # fmt: skip
-        feed = Feed(self.pictures, batch=c.batch, seed=c.seed, step=loop.clock.step, mirror=c.mirror, workers=c.data_workers,
-                    rank=self.world.rank, world=self.world.size, device=self.world.device)  # fmt: skip
+            self.report.say(
+                f"{self.plan['recipe']}: {len(self.pictures)} pictures at {c.net.resolution} px, to {c.kimg:g} kimg "
+                f"on {self.world.device}" + (f" x {self.world.size}" if self.world.size > 1 else "")
+            )
+        feed = Feed(
+            self.pictures,
+            batch=c.batch,
+            seed=c.seed,
+            step=loop.clock.step,
+            mirror=c.mirror,
+            workers=c.data_workers,
+            rank=self.world.rank,
+            world=self.world.size,
+            device=self.world.device,
+        )
         done = loop.run(iter(feed), on_step=self._step, on_tick=self._tick, on_snapshot=self._snapshot, minutes=minutes)
         if not done:
-            self.report.say(f"{minutes:g} minutes are over, at {loop.clock.images / 1000:.1f} kimg. Run the same command again to go on.")
+            self.report.say(
+                f"{minutes:g} minutes are over, at {loop.clock.images / 1000:.1f} kimg. Run the same command again to go on."
+            )
         self.world.wait()
         if self.world.first and self.board:
             self.board.close()
@@ -152,7 +230,9 @@ class _Session:
         state, damaged = checkpoint.newest_state(self.folder.checkpoints)
         if self.world.first:
             for path in damaged:
-                self.report.say(f"Checkpoint {path.name} is damaged (its digests do not hold); using the one before. It is kept as {path.name}.damaged")
+                self.report.say(
+                    f"Checkpoint {path.name} is damaged (its digests do not hold); using the one before. It is kept as {path.name}.damaged"
+                )
         self.world.wait()  # every process has read before one renames
         if self.world.first:
             for path in damaged:
@@ -167,9 +247,11 @@ class _Session:
         tensors, facts = state
         if facts["data"]["fingerprint"] != self.data["fingerprint"]:
             if not data_changed:
-                raise DataError("the data set is not the one this run was trained on.",
-                                f"fingerprint {self.data['fingerprint'][:12]} instead of {facts['data']['fingerprint'][:12]}: {self.plan['data']}",
-                                "Restore it, or go on with the new one: --data-changed")  # fmt: skip
+                raise DataError(
+                    "the data set is not the one this run was trained on.",
+                    f"fingerprint {self.data['fingerprint'][:12]} instead of {facts['data']['fingerprint'][:12]}: {self.plan['data']}",
+                    "Restore it, or go on with the new one: --data-changed",
+                )
             self.report.say("Going on with changed data, as asked.")
             if facts["data"].get("rights") != "known":  # what was learned from unknown material stays learned
                 self.data["rights"] = facts["data"].get("rights", "unknown")
@@ -192,15 +274,23 @@ class _Session:
             self.data["rights"] = model.data.get("rights", "unknown")
         self.data["licences"] = sorted({*self.data.get("licences", []), *model.data.get("licences", [])})
         if self.world.first:
-            self.report.say(f"Starting from {name}" + ("." if discriminator is not None else " (it has no discriminator: that starts anew)."))
+            self.report.say(
+                f"Starting from {name}"
+                + ("." if discriminator is not None else " (it has no discriminator: that starts anew).")
+            )
 
     def _check_space(self) -> None:
         need = 3 * sum(t.numel() * t.element_size() for t in self.loop.state().values())
-        need += 3 * 2 * sum(p.numel() * 4 for net, _ in self.loop.learners.values() for p in net.parameters())  # Adam's, not made yet
+        need += (
+            3 * 2 * sum(p.numel() * 4 for net, _ in self.loop.learners.values() for p in net.parameters())
+        )  # Adam's, not made yet
         free = checkpoint.free_bytes(self.folder.path)
         if free < need:
-            raise ResourceError(f"too little disk space: {free / 1e6:.0f} MB free, checkpoints need {need / 1e6:.0f} MB.",
-                                f"in {self.folder.path}", "Free some space or choose another --out.")  # fmt: skip
+            raise ResourceError(
+                f"too little disk space: {free / 1e6:.0f} MB free, checkpoints need {need / 1e6:.0f} MB.",
+                f"in {self.folder.path}",
+                "Free some space or choose another --out.",
+            )
 
     # ---------------------------------------------------------------------------------------------------------------- duties
 
@@ -211,10 +301,15 @@ class _Session:
         left = loop.last_step * loop.clock.batch - loop.clock.images
         until_save = (-loop.clock.step) % loop.snapshot_steps * loop.clock.batch
         return {
-            "images": loop.clock.images, "kimg": loop.clock.images / 1000, "of_kimg": self.config.kimg, "images_per_second": per_second,
-            "eta_seconds": left / per_second if per_second else None, "save_seconds": until_save / per_second if per_second else None,
-            **{name: float(total) / count for name, (total, count) in loop.means.items()}, **self.task.statistics(),
-        }  # fmt: skip
+            "images": loop.clock.images,
+            "kimg": loop.clock.images / 1000,
+            "of_kimg": self.config.kimg,
+            "images_per_second": per_second,
+            "eta_seconds": left / per_second if per_second else None,
+            "save_seconds": until_save / per_second if per_second else None,
+            **{name: float(total) / count for name, (total, count) in loop.means.items()},
+            **self.task.statistics(),
+        }
 
     def _step(self, loop: Loop) -> None:
         if time.monotonic() - self.shown > 0.25:  # reading the losses makes a GPU wait: not at every step
@@ -225,7 +320,12 @@ class _Session:
         status = self._status(loop)
         self.report.progress(status, tick=True)
         timing = ("images_per_second", "eta_seconds", "save_seconds")
-        self.folder.write("tick", step=loop.clock.step, seconds=round(loop.seconds, 3), **{k: v for k, v in status.items() if k not in timing})
+        self.folder.write(
+            "tick",
+            step=loop.clock.step,
+            seconds=round(loop.seconds, 3),
+            **{k: v for k, v in status.items() if k not in timing},
+        )
         pixels = self.sample_sheet()
         files.atomic_write(self.folder.path / "samples" / f"{loop.clock.images:09d}.png", images.encode_png(pixels))
         if self.board:
@@ -240,10 +340,19 @@ class _Session:
         c = self.config
         classes = list(self.pictures.classes) if c.net.classes else []
         checkpoint.save_model(
-            self.folder.path / "model", self.task.G_ema,
-            checkpoint.Model("stylegan2", config.to_dict(c.net), classes, loop.clock.images, self.plan["recipe"], self.data, self.parent),
+            self.folder.path / "model",
+            self.task.G_ema,
+            checkpoint.Model(
+                "stylegan2",
+                config.to_dict(c.net),
+                classes,
+                loop.clock.images,
+                self.plan["recipe"],
+                self.data,
+                self.parent,
+            ),
             discriminator=self.task.D,
-        )  # fmt: skip
+        )
 
     @torch.no_grad()
     def sample_sheet(self) -> np.ndarray:
@@ -251,7 +360,10 @@ class _Session:
         c, n = self.config, self.config.samples
         z = torch.randn(n, c.net.z_dim, generator=generator(c.seed, "samples")).to(self.world.device)
         labels = torch.arange(n, device=self.world.device) % c.net.classes if c.net.classes else None
-        made = [self.task.G_ema(z[i : i + 8], None if labels is None else labels[i : i + 8], noise="const") for i in range(0, n, 8)]
+        made = [
+            self.task.G_ema(z[i : i + 8], None if labels is None else labels[i : i + 8], noise="const")
+            for i in range(0, n, 8)
+        ]
         pixels = images.to_uint8(torch.cat(made))
         return images.sheet(list(pixels), columns=c.net.classes or 8)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.distributed as dist
@@ -22,7 +22,7 @@ class World:
 
     rank: int = 0
     size: int = 1
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
     def first(self) -> bool:
@@ -66,7 +66,9 @@ def choose_device(name: str = "auto") -> torch.device:
     except RuntimeError:
         raise UsageError(f"unknown device {name!r}.", fix="Use auto, cpu, cuda or cuda:0.") from None
     if device.type == "cuda" and not (torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()):
-        raise ResourceError(f"device {name} is not there.", f"{torch.cuda.device_count()} CUDA devices found.", "Use --device cpu.")
+        raise ResourceError(
+            f"device {name} is not there.", f"{torch.cuda.device_count()} CUDA devices found.", "Use --device cpu."
+        )
     return device
 
 

@@ -1,7 +1,9 @@
-"""Opera masks drawn from rules: a mask is a function of (seed, index), as layered vector art, pixels, a region map and a label.
+"""Opera masks drawn from rules: a mask is a function of (seed, index), as layered vector art, pixels, a region map and a
+label.
 
-`draw` gives one `Mask`; `write` fills a folder with them. The geometry lies in `face`, `features`, `types`, `animals` and `emblems`; here the shapes are
-warped to one face's proportions, resolved to paints, and rasterised by resvg.
+`draw` gives one `Mask`; `write` fills a folder with them. The geometry lies in `face`, `features`, `patterns`,
+`animals` and `emblems`; here the shapes are warped to one face's proportions, resolved to paints, and rasterised by
+resvg.
 """
 
 from __future__ import annotations
@@ -26,30 +28,33 @@ from lianpu import __version__
 from lianpu.data.samples import emblems, face
 from lianpu.data.samples.characters import CHARACTERS
 from lianpu.data.samples.palette import CLASS_OF, COLOURS, COLOURS_ZH, Palette, choose, shade
-from lianpu.data.samples.plan import LAYERS, Dice, Plan
 from lianpu.data.samples.patterns import KINDS
+from lianpu.data.samples.plan import LAYERS, Dice, Plan
 from lianpu.data.samples.vector import Points, Shape, blade, both, remap_path
 from lianpu.errors import UsageError, did_you_mean
 
 __all__ = ["REGIONS", "Mask", "characters", "draw", "kinds", "write"]
 
 REGIONS = (
-    "ground", "skin", "ear", "ear-line", "tile", "crown", "strip", "peach", "belly", "cheek", "cheek-mark", "smile-line", "rouge", "stripe", "fur",
-    "spot", "wart", "feather", "whisker", "socket", "socket-mark", "bead", "brow", "brow-stripe", "brow-loop", "wedge", "wrinkle", "nose", "nose-side",
-    "nose-pit", "nose-line", "nose-curl", "nostril", "beak", "beard", "chin", "chin-mark", "mouth", "lip", "lip-light", "mouth-line", "tooth",
-    "eye-white", "iris", "pupil", "eye-light", "eyelid", "emblem", "mark", "hat", "hat-band", "edge",
+    "ground", "skin", "ear", "ear-line", "tile", "crown", "strip", "peach", "belly", "cheek", "cheek-mark",
+    "smile-line", "rouge", "stripe", "fur", "spot", "wart", "feather", "whisker", "socket", "socket-mark", "bead",
+    "brow", "brow-stripe", "brow-loop", "wedge", "wrinkle", "nose", "nose-side", "nose-pit", "nose-line",
+    "nose-curl", "nostril", "beak", "beard", "chin", "chin-mark", "mouth", "lip", "lip-light", "mouth-line",
+    "tooth", "eye-white", "iris", "pupil", "eye-light", "eyelid", "emblem", "mark", "hat", "hat-band", "edge",
 )  # fmt: skip
 OUTSIDE = ("ground", "ears", "edge", "texture")  # layers that the outline of the head does not clip
 CHARACTER_SHARE = 0.3  # of the masks whose type and colour some character has
 _SVG = 'xmlns="http://www.w3.org/2000/svg" xmlns:inkscape="http://www.inkscape.org/namespaces/inkscape"'
 
 
-# ---- one mask -----------------------------------------------------------------------------------------------------------------
+# ---- one mask ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Mask:
-    """One drawn mask: `layers` of shapes in canvas units (1000 x 1000, x from -500), their palette, the head's outline and the label."""
+    """One drawn mask: `layers` of shapes in canvas units (1000 x 1000, x from -500), their palette, the head's outline
+    and the label.
+    """
 
     layers: dict[str, tuple[Shape, ...]]
     head: str
@@ -98,11 +103,21 @@ class Mask:
 
     def _soft(self) -> dict[str, str]:
         """Paints that are gradients when the mask is textured."""
-        return {"main": "url(#main)", "chin": "url(#chin)", "rouge": "url(#rouge)", "blush": "url(#blush)", "lip-light": "url(#lip)"}
+        return {
+            "main": "url(#main)",
+            "chin": "url(#chin)",
+            "rouge": "url(#rouge)",
+            "blush": "url(#blush)",
+            "lip-light": "url(#lip)",
+        }
 
     def _flat(self) -> dict[str, str]:
         h = self.palette.hexes
-        return {"chin": h["skin"], "rouge": shade(h["pink"], h["red"], 0.3), "lip-light": shade(h["lip"], "#ffffff", 0.5)}
+        return {
+            "chin": h["skin"],
+            "rouge": shade(h["pink"], h["red"], 0.3),
+            "lip-light": shade(h["lip"], "#ffffff", 0.5),
+        }
 
     def _document(self, colour: Callable[[str], str], texture: bool, ids: str) -> str:
         """The SVG text. `ids` is "" (paints), "region" or "paint": what `colour` is asked for."""
@@ -128,10 +143,13 @@ class Mask:
         groups.insert(inside[0], '<g id="face" clip-path="url(#head)">')
         groups.insert(inside[-1] + 2, "</g>")
         crisp = ' shape-rendering="crispEdges"' if ids else ""
-        title = f"<title>{self.label['kind_zh']} {self.label['zh'] or ''} {self.label['seed']}/{self.label['index']}</title>"
+        label = self.label
         return (
-            f'<svg {_SVG} viewBox="-500 0 1000 1000" width="1000" height="1000"{crisp} stroke-linejoin="round" stroke-linecap="round">{title}'
-            f'<defs><clipPath id="head"><path d="{self.head}"{crisp}/></clipPath>{self._gradients() if texture else ""}</defs>{"".join(groups)}</svg>'
+            f'<svg {_SVG} viewBox="-500 0 1000 1000" width="1000" height="1000"{crisp} '
+            'stroke-linejoin="round" stroke-linecap="round">'
+            f"<title>{label['kind_zh']} {label['zh'] or ''} {label['seed']}/{label['index']}</title>"
+            f'<defs><clipPath id="head"><path d="{self.head}"{crisp}/></clipPath>{self._gradients() if texture else ""}</defs>'
+            f"{''.join(groups)}</svg>"
         )
 
     def _gradients(self) -> str:
@@ -139,24 +157,31 @@ class Mask:
         glow, dusk = self.light[0], self.light[1]
         main = h["main"]
 
-        def radial(name: str, cx: float, cy: float, r: float, *stops: tuple[float, str, float], box: bool = False) -> str:
+        def radial(
+            name: str, cx: float, cy: float, r: float, *stops: tuple[float, str, float], box: bool = False
+        ) -> str:
             marks = "".join(f'<stop offset="{o:.2f}" stop-color="{c}" stop-opacity="{a:.3f}"/>' for o, c, a in stops)
             units = "" if box else ' gradientUnits="userSpaceOnUse"'
             return f'<radialGradient id="{name}" cx="{cx}" cy="{cy}" r="{r}"{units}>{marks}</radialGradient>'
+
+        def flush(by: float) -> str:
+            return shade(h["white"], h["pink"], by)
 
         lit, dim = shade(main, "#ffffff", 0.18 * glow), shade(main, "#1a0a00", 0.2 * dusk)
         return "".join([
             radial("main", 0, 330, 640, (0, lit, 1), (0.45, main, 1), (1, dim, 1)),
             radial("chin", 0, 880, 130, (0, shade(h["skin"], "#ffffff", 0.25), 1), (1, shade(h["skin"], h["orange"], 0.1), 1)),
             radial("rouge", 0.5, 0.5, 0.5, (0, h["pink"], 0.95), (0.6, h["pink"], 0.6), (1, h["pink"], 0), box=True),
-            radial("blush", 0, 620, 420, (0, h["white"], 1), (0.6, shade(h["white"], h["pink"], 0.16), 1), (1, shade(h["white"], h["pink"], 0.36), 1)),
+            radial("blush", 0, 620, 420, (0, h["white"], 1), (0.6, flush(0.16), 1), (1, flush(0.36), 1)),
             radial("lip", 0.5, 0.5, 0.5, (0, "#ffffff", 0.75), (1, "#ffffff", 0), box=True),
             radial("glow", 0.5, 0.5, 0.5, (0, "#ffffff", 0.2 * glow), (1, "#ffffff", 0), box=True),
             radial("dusk", 0.5, 0.47, 0.54, (0, "#000000", 0), (0.8, "#000000", 0), (1, "#201008", 0.3 * dusk), box=True),
         ])  # fmt: skip
 
     def _volume(self) -> str:
-        """Light on forehead, cheeks, nose and chin, and the drag of a wet brush: under the ink, so that black stays black and white white."""
+        """Light on forehead, cheeks, nose and chin, and the drag of a wet brush: under the ink, so that black stays
+        black and white white.
+        """
         spots = [(0, 200, 200, 150), (-225, 640, 120, 140), (225, 640, 120, 140), (0, 620, 46, 70)]
         glows = "".join(f'<ellipse cx="{x}" cy="{y}" rx="{a}" ry="{b}" fill="url(#glow)"/>' for x, y, a, b in spots)
         dark = f'fill="{shade(self.palette.hexes["main"], "#000000", 0.5)}" fill-opacity="{0.06 * self.light[2]:.3f}"'
@@ -164,7 +189,23 @@ class Mask:
         return glows + "".join(f'<path d="{d}" {dark if i % 2 else pale}/>' for i, d in enumerate(self.strokes))
 
 
-PAINT_IDS = ("white", "black", "red", "blue", "green", "yellow", "purple", "gold", "silver", "orange", "pink", "grey", "lilac", "sky", "skin")
+PAINT_IDS = (
+    "white",
+    "black",
+    "red",
+    "blue",
+    "green",
+    "yellow",
+    "purple",
+    "gold",
+    "silver",
+    "orange",
+    "pink",
+    "grey",
+    "lilac",
+    "sky",
+    "skin",
+)
 FLAT_PIGMENTS = {"chin": "skin", "rouge": "pink", "lip-light": "white"}
 
 
@@ -175,13 +216,15 @@ def _raster(svg: str, size: int) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(bytes(data))).convert("RGB"))
 
 
-# ---- proportions --------------------------------------------------------------------------------------------------------------
+# ---- proportions ---------------------------------------------------------------------------------------------------
 
 
 def _warp(dice: Dice, slanting: bool) -> Callable[[Points], Points]:
-    """The map from canonical proportions to this face's: width, jaw, crown, level of eyes and mouth, and the unsteady hand.
+    """The map from canonical proportions to this face's: width, jaw, crown, level of eyes and mouth, and the unsteady
+    hand.
 
-    It is odd in x (except on a slanting face) and slow, so that a mask stays symmetric and what touched still touches.
+    It is odd in x (except on a slanting face) and slow, so that a mask stays symmetric and what touched still
+    touches.
     """
     wide = dice("head.wide", 0.93, 1.08) * (1.09 if dice.chance("head.broad", 0.08) else 1.0)
     jaw, crown = dice("head.jaw", -0.1, 0.1), dice("head.crown", -0.06, 0.06)
@@ -189,7 +232,11 @@ def _warp(dice: Dice, slanting: bool) -> Callable[[Points], Points]:
     spread = dice("level.spread", -10, 10)
     hand = dice("hand.jitter", 0.2, 1.7)
     phase = [2 * math.pi * dice.unit(f"hand.{i}") for i in range(6)]
-    lean, tilt, twist = (dice("slant.lean", 14, 34), dice("slant.tilt", 14, 40), dice("slant.twist", -16, 16)) if slanting else (0, 0, 0)
+    lean, tilt, twist = (
+        (dice("slant.lean", 14, 34), dice("slant.tilt", 14, 40), dice("slant.twist", -16, 16))
+        if slanting
+        else (0, 0, 0)
+    )
     sign = 1 if dice.chance("slant.side", 0.5) else -1
 
     def warp(p: Points) -> Points:
@@ -199,11 +246,21 @@ def _warp(dice: Dice, slanting: bool) -> Callable[[Points], Points]:
         to_x += spread * np.sin(np.pi * x / 290) * np.exp(-(((y - 480) / 130) ** 2))
         to_y = y + eyes * np.exp(-(((y - 480) / 170) ** 2)) + mouth * np.exp(-(((y - 780) / 110) ** 2))
         side = np.tanh(x / 50)
-        to_x += hand * side * (np.sin(2 * np.pi * y / 137 + phase[0]) + np.sin(2 * np.pi * (np.abs(x) + y) / 211 + phase[1]))
-        to_y += hand * (np.sin(2 * np.pi * np.abs(x) / 151 + phase[2]) + np.sin(2 * np.pi * (np.abs(x) - y) / 233 + phase[3]))
+        to_x += (
+            hand
+            * side
+            * (np.sin(2 * np.pi * y / 137 + phase[0]) + np.sin(2 * np.pi * (np.abs(x) + y) / 211 + phase[1]))
+        )
+        to_y += hand * (
+            np.sin(2 * np.pi * np.abs(x) / 151 + phase[2]) + np.sin(2 * np.pi * (np.abs(x) - y) / 233 + phase[3])
+        )
         if slanting:
             to_x += sign * lean * np.sin(np.pi * np.clip(y - 250, 0, 720) / 720) * np.exp(-((x / 230) ** 2))
-            to_y += sign * (tilt * np.clip((y - 560) / 250, 0, 1) + twist * high) * np.sin(np.pi * np.clip(x, -330, 330) / 660)
+            to_y += (
+                sign
+                * (tilt * np.clip((y - 560) / 250, 0, 1) + twist * high)
+                * np.sin(np.pi * np.clip(x, -330, 330) / 660)
+            )
         return np.stack([to_x, to_y], 1)
 
     return warp
@@ -219,17 +276,21 @@ def _special(plan: Plan, name: str) -> None:
         plan.put("brows", both(emblems.SPECIAL["brow_hook"](rng, 200.0, (200.0, 260.0), line, paints)))
 
 
-# ---- drawing ------------------------------------------------------------------------------------------------------------------
+# ---- drawing -------------------------------------------------------------------------------------------------------
 
 
 @functools.cache
 def _odds() -> dict[tuple[str, str], float]:
-    """How often each (type, colour) is drawn: types after the prior, the seven classes alike, fitted by iterative proportional scaling."""
+    """How often each (type, colour) is drawn: types after the prior, the seven classes alike, fitted by iterative
+    proportional scaling.
+    """
     names = list(KINDS)
     table = np.array([[float(c in KINDS[k].colours) for c in COLOURS] for k in names])
     want_kind = np.array([KINDS[k].often for k in names])
     want_kind = want_kind / want_kind.sum()
-    want_colour = np.array([{"yellow": 0.68, "gold": 0.32, "white": 0.74, "silver": 0.26}.get(c, 1.0) for c in COLOURS]) / 7
+    want_colour = (
+        np.array([{"yellow": 0.68, "gold": 0.32, "white": 0.74, "silver": 0.26}.get(c, 1.0) for c in COLOURS]) / 7
+    )
     for _ in range(200):
         table *= (want_kind / table.sum(1))[:, None]
         table *= want_colour / table.sum(0)
@@ -253,20 +314,29 @@ def _choice(dice: Dice, character: str | None, kind: str | None, colour: str | N
         name = _find(character, CHARACTERS, "character")
         own = CHARACTERS[name]
         if kind not in (None, own.kind) or colour not in (None, own.colour):
-            raise UsageError(f"{name} is {own.kind} and {own.colour}.", fix="Leave --kind and --colour out, or choose another character.")
+            raise UsageError(
+                f"{name} is {own.kind} and {own.colour}.",
+                fix="Leave --kind and --colour out, or choose another character.",
+            )
         return name, own.kind, own.colour
     odds = {kc: w for kc, w in _odds().items() if kind in (None, kc[0]) and colour in (None, kc[1])}
     if not odds:
-        raise UsageError(f"No {kind} mask is {colour}.", fix=f"Colours of {kind}: {', '.join(KINDS[kind].colours)}." if kind else "")
-    kind, colour = dice.pick("kind and colour", odds)
+        raise UsageError(
+            f"No {kind} mask is {colour}.", fix=f"Colours of {kind}: {', '.join(KINDS[kind].colours)}." if kind else ""
+        )
+    chosen: tuple[str, str] = dice.pick("kind and colour", odds)
+    kind, colour = chosen
     known = [n for n, c in CHARACTERS.items() if (c.kind, c.colour) == (kind, colour)]
     name = dice.pick("character", known) if known and dice.chance("is character", CHARACTER_SHARE) else None
-    assert kind and colour
     return name, kind, colour
 
 
-def draw(seed: int, index: int, *, character: str | None = None, kind: str | None = None, colour: str | None = None) -> Mask:
-    """Mask `index` of the series `seed`. Names may be pinyin or Chinese; unknown ones and impossible pairs raise UsageError."""
+def draw(
+    seed: int, index: int, *, character: str | None = None, kind: str | None = None, colour: str | None = None
+) -> Mask:
+    """Mask `index` of the series `seed`. Names may be pinyin or Chinese; unknown ones and impossible pairs raise
+    UsageError.
+    """
     name, kind, colour = _choice(Dice(seed, index), character, kind, colour)
     dice = Dice(seed, index, "mask", fixed=CHARACTERS[name].fixed if name else None)
     plan = Plan(dice, colour)
@@ -288,7 +358,11 @@ def _strokes(dice: Dice) -> Iterator[str]:
     """Broad, slow drags of a wet brush that follow the round of forehead and cheeks."""
     for i in range(9):
         x, y = dice(f"stroke.x{i}", -380, 380), dice(f"stroke.y{i}", -40, 1040)
-        long, wide, sag = dice(f"stroke.long{i}", 90, 260), dice(f"stroke.wide{i}", 26, 84), dice(f"stroke.sag{i}", -50, 50)
+        long, wide, sag = (
+            dice(f"stroke.long{i}", 90, 260),
+            dice(f"stroke.wide{i}", 26, 84),
+            dice(f"stroke.sag{i}", -50, 50),
+        )
         tilt = 0.35 * x / 380 * long
         yield blade([(x - long, y - tilt), (x, y + sag), (x + long, y + tilt)], [0, wide, wide * 0.8, 0])
 
@@ -310,17 +384,19 @@ def kinds() -> list[str]:
     return list(KINDS)
 
 
-# ---- a folder of them ---------------------------------------------------------------------------------------------------------
+# ---- a folder of them ----------------------------------------------------------------------------------------------
 
 
 def write(
     to: Path | str, n: int, seed: int, size: int, *, svg: bool = False, regions: bool = True,
     progress: Callable[[int, int], None] | None = None, workers: int | None = None,
 ) -> Path:  # fmt: skip
-    """Draw masks 0 to n - 1 of series `seed` into the folder `to`: 00000.png ..., regions/, svg/, metadata.jsonl and rights.csv.
+    """Draw masks 0 to n - 1 of series `seed` into the folder `to`: 00000.png ..., regions/, svg/, metadata.jsonl and
+    rights.csv.
 
-    `progress(done, n)` is called as masks are finished; `workers` processes draw (all cores if None), and their number changes no byte. What is already
-    there from the same series, size and version is kept, so that a second call does nothing and an interrupted one goes on.
+    `progress(done, n)` is called as masks are finished; `workers` processes draw (all cores if None), and their
+    number changes no byte. What is already there from the same series, size and version is kept, so that a second
+    call does nothing and an interrupted one goes on.
     """
     to = Path(to)
     if n < 1:
@@ -359,10 +435,14 @@ def _label(seed: int, index: int) -> dict[str, Any]:
     return _labelled(seed, index, name, kind, colour, kind != "wailian", choose(dice, colour))
 
 
-def _labelled(seed: int, index: int, name: str | None, kind: str, colour: str, symmetric: bool, palette: Palette) -> dict[str, Any]:
+def _labelled(
+    seed: int, index: int, name: str | None, kind: str, colour: str, symmetric: bool, palette: Palette
+) -> dict[str, Any]:
     return {
-        "colour": colour, "colour_zh": COLOURS_ZH[colour], "colour_class": CLASS_OF[colour], "kind": kind, "kind_zh": KINDS[kind].zh, "character": name,
-        "zh": CHARACTERS[name].zh if name else None, "symmetric": symmetric, "palette": dict(palette.pigments), "seed": seed, "index": index,
+        "colour": colour, "colour_zh": COLOURS_ZH[colour], "colour_class": CLASS_OF[colour],
+        "kind": kind, "kind_zh": KINDS[kind].zh,
+        "character": name, "zh": CHARACTERS[name].zh if name else None,
+        "symmetric": symmetric, "palette": dict(palette.pigments), "seed": seed, "index": index,
     }  # fmt: skip
 
 

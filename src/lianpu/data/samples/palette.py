@@ -1,6 +1,8 @@
-"""The paints of the sample masks: nine main colours with the pigments that opera painters mix for them, and the schemes of second colours beside them.
+"""The paints of the sample masks: nine main colours with the pigments that opera painters mix for them, and the schemes
+of second colours beside them.
 
-A shape names its paint by role (main, second, third, accent, lip, ...); a `Palette` says which pigment plays the role on one mask and in what shade.
+A shape names its paint by role (main, second, third, accent, lip, ...); a `Palette` says which pigment plays the role
+on one mask and in what shade.
 """
 
 from __future__ import annotations
@@ -12,10 +14,11 @@ from lianpu.data.samples.plan import Dice
 __all__ = ["CLASS_OF", "COLOURS", "PIGMENTS", "Palette", "choose", "hexcode", "shade"]
 
 COLOURS = ("red", "black", "white", "blue", "green", "yellow", "purple", "gold", "silver")
-COLOURS_ZH = dict(zip(COLOURS, "红黑白蓝绿黄紫金银", strict=True))
+COLOURS_ZH: dict[str, str] = dict(zip(COLOURS, "红黑白蓝绿黄紫金银", strict=True))
 CLASS_OF = {c: {"gold": "yellow", "silver": "white"}.get(c, c) for c in COLOURS}  # the seven classes
 
-# Every pigment is a small range of shades, corner colours that a mask mixes at random: cinnabar, soot, chalk, indigo, malachite, orpiment, ...
+# Every pigment is a small range of shades, corner colours that a mask mixes at random: cinnabar, soot, chalk,
+# indigo, malachite, orpiment, ...
 PIGMENTS: dict[str, tuple[str, ...]] = {
     "red": ("#d8301c", "#c92a22", "#e0452a", "#b8271d"),
     "black": ("#0b0a0c", "#100d0e", "#08090b", "#131010"),
@@ -35,17 +38,20 @@ PIGMENTS: dict[str, tuple[str, ...]] = {
 }
 
 # main colour -> (second, third, accent), each scheme as likely as the others
-SCHEMES: dict[str, tuple[tuple[str, str, str], ...]] = {
-    "red": (("lilac", "yellow", "green"), ("yellow", "lilac", "blue"), ("grey", "yellow", "sky"), ("pink", "green", "yellow"), ("blue", "yellow", "lilac")),
-    "black": (("red", "grey", "yellow"), ("grey", "red", "pink"), ("orange", "lilac", "red"), ("lilac", "red", "sky")),
-    "white": (("red", "grey", "pink"), ("grey", "red", "lilac"), ("lilac", "orange", "red"), ("pink", "grey", "red")),
-    "blue": (("orange", "yellow", "lilac"), ("red", "sky", "yellow"), ("orange", "lilac", "pink"), ("yellow", "red", "sky"), ("pink", "red", "yellow")),
-    "green": (("orange", "yellow", "pink"), ("red", "lilac", "yellow"), ("yellow", "orange", "lilac"), ("pink", "red", "yellow")),
-    "yellow": (("orange", "lilac", "red"), ("red", "pink", "lilac"), ("red", "green", "blue"), ("orange", "pink", "blue")),
-    "purple": (("lilac", "yellow", "red"), ("pink", "yellow", "green"), ("yellow", "pink", "sky"), ("orange", "lilac", "yellow")),
-    "gold": (("red", "lilac", "green"), ("red", "sky", "blue"), ("orange", "green", "lilac"), ("blue", "red", "lilac")),
-    "silver": (("blue", "red", "sky"), ("grey", "red", "sky"), ("lilac", "blue", "gold"), ("red", "grey", "gold")),
-}  # fmt: skip
+SCHEMES: dict[str, tuple[tuple[str, str, str], ...]] = {"red": (("lilac", "yellow", "green"),
+    ("yellow", "lilac", "blue"), ("grey", "yellow", "sky"), ("pink", "green", "yellow"),
+    ("blue", "yellow", "lilac")), "black": (("red", "grey", "yellow"), ("grey", "red", "pink"),
+    ("orange", "lilac", "red"), ("lilac", "red", "sky")), "white": (("red", "grey", "pink"),
+    ("grey", "red", "lilac"), ("lilac", "orange", "red"), ("pink", "grey", "red")),
+    "blue": (("orange", "yellow", "lilac"), ("red", "sky", "yellow"), ("orange", "lilac", "pink"),
+    ("yellow", "red", "sky"), ("pink", "red", "yellow")), "green": (("orange", "yellow", "pink"),
+    ("red", "lilac", "yellow"), ("yellow", "orange", "lilac"), ("pink", "red", "yellow")),
+    "yellow": (("orange", "lilac", "red"), ("red", "pink", "lilac"), ("red", "green", "blue"),
+    ("orange", "pink", "blue")), "purple": (("lilac", "yellow", "red"), ("pink", "yellow", "green"),
+    ("yellow", "pink", "sky"), ("orange", "lilac", "yellow")), "gold": (("red", "lilac", "green"),
+    ("red", "sky", "blue"), ("orange", "green", "lilac"), ("blue", "red", "lilac")),
+    "silver": (("blue", "red", "sky"), ("grey", "red", "sky"), ("lilac", "blue", "gold"),
+    ("red", "grey", "gold"))}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -83,11 +89,11 @@ def _mix(dice: Dice, name: str, pigment: str) -> str:
 def choose(dice: Dice, main: str) -> Palette:
     """The palette of one mask whose main colour is `main`, one of `COLOURS`."""
     second, third, accent = dice.pick("palette.scheme", SCHEMES[main])
-    roles = {
-        "main": main, "second": second, "third": third, "accent": accent, "lip": dice.pick("palette.lip", ("red", "orange", "red")),
-        "black": "black", "white": "white", "skin": "skin", "gold": "gold", "silver": "silver", "red": "red", "yellow": "yellow",
-        "blue": "blue", "green": "green", "purple": "purple", "pink": "pink", "grey": "grey", "lilac": "lilac", "orange": "orange", "sky": "sky",
-    }  # fmt: skip
+    roles = {"main": main, "second": second, "third": third, "accent": accent,
+        "lip": dice.pick("palette.lip", ("red", "orange", "red")), "black": "black", "white": "white",
+        "skin": "skin", "gold": "gold", "silver": "silver", "red": "red", "yellow": "yellow",
+        "blue": "blue", "green": "green", "purple": "purple", "pink": "pink", "grey": "grey",
+        "lilac": "lilac", "orange": "orange", "sky": "sky"}  # fmt: skip
     hexes = {role: _mix(dice, f"palette.{role}", pigment) for role, pigment in roles.items()}
     for role, pigment in roles.items():  # a role and the pigment it borrows are one pot of paint
         if role in ("main", "second", "third", "accent"):
@@ -98,5 +104,6 @@ def choose(dice: Dice, main: str) -> Palette:
     hexes["iris"] = dice.pick("palette.iris", ("#8d8373", "#7b6a55", "#8a8577", "#6f5b49"))
     hexes["pale"] = shade(hexes["white"], hexes["skin"], 0.45)
     hexes["blush"] = shade(hexes["white"], hexes["pink"], 0.4)
-    pigments = roles | {"rim": "white", "line": "white" if main == "black" else "black", "iris": "grey", "pale": "white", "blush": "white"}
+    pigments = roles | {"rim": "white", "line": "white" if main == "black" else "black", "iris": "grey",
+        "pale": "white", "blush": "white"}  # fmt: skip
     return Palette(main, hexes, pigments)

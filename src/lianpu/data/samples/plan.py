@@ -1,6 +1,7 @@
 """The plan of one mask: named dice that fix its free parameters, and the named layers that its shapes are put on.
 
-A number is a function of (seed, index, name), so a feature that asks for one more number changes nothing else on the mask.
+A number is a function of (seed, index, name), so a feature that asks for one more number changes nothing else on the
+mask.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ import numpy as np
 
 from lianpu.data.samples.vector import Shape, mirror
 
-__all__ = ["LAYERS", "Dice", "Plan"]
+__all__ = ["LAYERS", "Dice", "Plan", "Weights"]
+
+Weights = Mapping[str, float]  # a choice's options and how likely each is
 
 LAYERS: dict[str, str] = {  # painting order -> Chinese name
-    "ground": "底", "ears": "耳", "base": "底色", "tiles": "瓦", "cheeks": "颊", "sockets": "眼窝", "brows": "眉", "nose": "鼻窝", "beard": "须",
-    "mouth": "嘴", "eyes": "眼", "lines": "纹", "emblem": "额纹", "hat": "帽", "edge": "轮廓", "texture": "质感",
+    "ground": "底", "ears": "耳", "base": "底色", "tiles": "瓦", "cheeks": "颊", "sockets": "眼窝", "brows": "眉",
+    "nose": "鼻窝", "beard": "须", "mouth": "嘴", "eyes": "眼", "lines": "纹", "emblem": "额纹", "hat": "帽",
+    "edge": "轮廓", "texture": "质感",
 }  # fmt: skip
 
 
@@ -30,7 +34,8 @@ def number(*parts: object) -> int:
 class Dice:
     """Random numbers by name: the same name gives the same number as often as it is asked for.
 
-    `fixed` holds choices that are not left to chance (a character's brow, say): a name found there is returned as it is.
+    `fixed` holds choices that are not left to chance (a character's brow, say): a name found there is returned as it
+    is.
     """
 
     def __init__(self, *key: object, fixed: Mapping[str, Any] | None = None) -> None:
@@ -92,7 +97,8 @@ class Plan:
         """`make` the right half; the left is its mirror image, or on a slanting face another throw of the dice."""
         right = make(self, self.dice)
         left = make(self, self.dice.other()) if self.slanting else right
-        # all of one side before the other would let a rim of one half cover ink of the other: go shape by shape where they match
+        # all of one side before the other would let a rim of one half cover ink of the other: go shape by shape
+        # where they match
         if len(left) == len(right):
             self.put(layer, [s for r, l in zip(right, left, strict=True) for s in (r, mirror(l))])
         else:

@@ -1,13 +1,16 @@
-"""Vector drawing for the sample masks: points become SVG path data, and paths become shapes that are mirrored, moved and warped.
+"""Vector drawing for the sample masks: points become SVG path data, and paths become shapes that are mirrored, moved and
+warped.
 
-The canvas is 1000 x 1000 units: x from -500 (left) to 500 with the mid-line of the face at 0, y from 0 (top) down to 1000. A brush stroke is a `blade`:
-a smooth centre-line with a width that swells and tapers, which is where the rhythm of a painted face comes from. Paths hold absolute M, L, C and Z
-only, so a map of the plane is a map of their numbers. All functions are pure; paints are names that a palette resolves when the mask is drawn.
+The canvas is 1000 x 1000 units: x from -500 (left) to 500 with the mid-line of the face at 0, y from 0 (top) down to
+1000. A brush stroke is a `blade`: a smooth centre-line with a width that swells and tapers, which is where the rhythm
+of a painted face comes from. Paths hold absolute M, L, C and Z only, so a map of the plane is a map of their numbers.
+All functions are pure; paints are names that a palette resolves when the mask is drawn.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -44,7 +47,9 @@ _PIECE = "C%.1f %.1f %.1f %.1f %.1f %.1f"
 
 @dataclass(frozen=True)
 class Shape:
-    """One painted path. `fill` and `stroke` are paint names ("black", "white", "main", "second", ...) or None; `width` is the stroke's, in units."""
+    """One painted path. `fill` and `stroke` are paint names ("black", "white", "main", "second", ...) or None; `width`
+    is the stroke's, in units.
+    """
 
     d: str
     fill: str | None
@@ -53,7 +58,7 @@ class Shape:
     region: str = ""
 
 
-# ---- points -------------------------------------------------------------------------------------------------------------------
+# ---- points --------------------------------------------------------------------------------------------------------
 
 
 def as_points(points: ArrayLike) -> Points:
@@ -61,7 +66,9 @@ def as_points(points: ArrayLike) -> Points:
 
 
 def _tangents(p: Points, closed: bool) -> tuple[Points, NDArray[np.float64]]:
-    """Tangents (n, 2) per unit of the centripetal parameter, and the parameter's steps: |chord|^(1/2), which never overshoots or loops."""
+    """Tangents (n, 2) per unit of the centripetal parameter, and the parameter's steps: |chord|^(1/2), which never
+    overshoots or loops.
+    """
     ahead = np.concatenate([p[1:], p[:1]]) - p
     steps = np.sqrt(np.sqrt((ahead * ahead).sum(1)) + 1e-6)  # step i leads from point i to i + 1
     to = ahead / steps[:, None]
@@ -74,12 +81,16 @@ def _tangents(p: Points, closed: bool) -> tuple[Points, NDArray[np.float64]]:
 
 
 def curve(points: ArrayLike, per_segment: int = 8, closed: bool = False) -> Points:
-    """Points along the smooth curve through `points` (centripetal Catmull-Rom): (segments * per_segment + 1, 2), or without the last if closed."""
+    """Points along the smooth curve through `points` (centripetal Catmull-Rom): (segments * per_segment + 1, 2), or
+    without the last if closed.
+    """
     p = as_points(points)
     tangent, steps = _tangents(p, closed)
     last = len(p) if closed else len(p) - 1
     t = np.arange(per_segment) / per_segment
-    h = np.stack([2 * t**3 - 3 * t**2 + 1, t**3 - 2 * t**2 + t, -2 * t**3 + 3 * t**2, t**3 - t**2])  # Hermite basis, (4, per)
+    h = np.stack(
+        [2 * t**3 - 3 * t**2 + 1, t**3 - 2 * t**2 + t, -2 * t**3 + 3 * t**2, t**3 - t**2]
+    )  # Hermite basis, (4, per)
     i, j, s = np.arange(last), (np.arange(last) + 1) % len(p), steps[:last, None]
     ends = np.stack([p[i], s * tangent[i], p[j], s * tangent[j]], 1)  # (segments, 4, 2)
     dense = np.einsum("kt,skx->stx", h, ends).reshape(-1, 2)
@@ -92,11 +103,14 @@ def arc(centre: tuple[float, float], rx: float, ry: float, start: float, stop: f
     return np.stack([centre[0] + rx * np.cos(a), centre[1] + ry * np.sin(a)], 1)
 
 
-def curl(start: tuple[float, float], heading: float, size: float, turns: float = 1.25, hand: int = 1, n: int = 14) -> Points:
-    """Points of a cloud-scroll curl that leaves `start` in direction `heading` (degrees, 90 down) and winds inwards to a point.
+def curl(
+    start: tuple[float, float], heading: float, size: float, turns: float = 1.25, hand: int = 1, n: int = 14
+) -> Points:
+    """Points of a cloud-scroll curl that leaves `start` in direction `heading` (degrees, 90 down) and winds inwards to a
+    point.
 
-    `size` is the diameter of the outer turn, `hand` +1 winds clockwise on the canvas and -1 the other way. Give the result to `blade`, alone or
-    after the points of a stroke whose last stretch runs in that heading.
+    `size` is the diameter of the outer turn, `hand` +1 winds clockwise on the canvas and -1 the other way. Give the
+    result to `blade`, alone or after the points of a stroke whose last stretch runs in that heading.
     """
     t = np.linspace(0.0, 1.0, n)
     angle = np.deg2rad(heading) + hand * (2 * np.pi * turns * t - np.pi / 2)
@@ -106,7 +120,9 @@ def curl(start: tuple[float, float], heading: float, size: float, turns: float =
 
 
 def wobble(points: ArrayLike, rng: np.random.Generator, amount: float) -> Points:
-    """The points moved by a slow random wave along their length, at most about `amount` units: an unsteady hand, not noise."""
+    """The points moved by a slow random wave along their length, at most about `amount` units: an unsteady hand, not
+    noise.
+    """
     p = as_points(points)
     t = np.linspace(0, 2 * np.pi, len(p), endpoint=False)
     a = rng.normal(size=(2, 2, 2)) * amount / 2.5
@@ -114,11 +130,13 @@ def wobble(points: ArrayLike, rng: np.random.Generator, amount: float) -> Points
     return p + waves
 
 
-# ---- paths --------------------------------------------------------------------------------------------------------------------
+# ---- paths ---------------------------------------------------------------------------------------------------------
 
 
 def _fill(template: str, points: Points) -> str:
-    """The template with its %.1f fields filled by the points; -0.0 becomes 0.0 so that the text is the same however a zero was reached."""
+    """The template with its %.1f fields filled by the points; -0.0 becomes 0.0 so that the text is the same however a
+    zero was reached.
+    """
     return template % tuple((np.round(points, 1) + 0.0).ravel().tolist())
 
 
@@ -129,7 +147,9 @@ def polygon(points: ArrayLike, closed: bool = True) -> str:
 
 
 def smooth(points: ArrayLike, closed: bool = True, sharp: Sequence[int] = ()) -> str:
-    """A smooth cubic path through the points; it has a corner at the indices in `sharp` (negative ones count from the end)."""
+    """A smooth cubic path through the points; it has a corner at the indices in `sharp` (negative ones count from the
+    end).
+    """
     p = as_points(points)
     n = len(p)
     corners = sorted({i % n for i in sharp})
@@ -139,7 +159,7 @@ def smooth(points: ArrayLike, closed: bool = True, sharp: Sequence[int] = ()) ->
             breaks = [i - corners[0] for i in corners] + [n]
         else:
             breaks = sorted({0, *corners, n - 1})
-        runs = [_cubics(p[a : b + 1], False) for a, b in zip(breaks, breaks[1:], strict=False)]
+        runs = [_cubics(p[a : b + 1], False) for a, b in itertools.pairwise(breaks)]
         controls = np.concatenate(runs)
     else:
         controls = _cubics(p, True)
@@ -161,7 +181,8 @@ def _cubics(p: Points, closed: bool) -> Points:
 
 
 def blade(points: ArrayLike, widths: Sequence[float], per_segment: int = 5) -> str:
-    """A brush stroke: a smooth centre-line through `points`, `widths` (any number >= 2) spread evenly along it and eased between.
+    """A brush stroke: a smooth centre-line through `points`, `widths` (any number >= 2) spread evenly along it and eased
+    between.
 
     A width of 0 at an end tapers it to a point, more makes it round. Widths are full widths in units.
     """
@@ -202,14 +223,17 @@ def blade(points: ArrayLike, widths: Sequence[float], per_segment: int = 5) -> s
 def ellipse(cx: float, cy: float, rx: float, ry: float, turn: float = 0.0) -> str:
     """An ellipse turned by `turn` degrees (four cubic pieces, error below 0.03 %)."""
     k = 0.5522847498
-    quarter = [(1, 0), (1, k), (k, 1), (0, 1), (-k, 1), (-1, k), (-1, 0), (-1, -k), (-k, -1), (0, -1), (k, -1), (1, -k), (1, 0)]
+    quarter = [(1, 0), (1, k), (k, 1), (0, 1), (-k, 1), (-1, k), (-1, 0), (-1, -k), (-k, -1), (0, -1),
+        (k, -1), (1, -k), (1, 0)]  # fmt: skip
     a = np.deg2rad(turn)
-    p = np.asarray(quarter, dtype=np.float64) * (rx, ry) @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]]) + (cx, cy)
+    p = np.asarray(quarter, dtype=np.float64) * (rx, ry) @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a),
+        np.cos(a)]]) + (cx, cy)  # fmt: skip
     return _fill(f"M%.1f %.1f{_PIECE * 4}Z", p)
 
 
 def lens(a: tuple[float, float], b: tuple[float, float], above: float, below: float, lean: float = 0.0) -> str:
-    """A leaf from `a` to `b`, `above` and `below` its chord by so much in the middle; `lean` in (-1, 1) moves the belly towards `b`.
+    """A leaf from `a` to `b`, `above` and `below` its chord by so much in the middle; `lean` in (-1, 1) moves the belly
+    towards `b`.
 
     Above is to the left of the way from a to b: upwards on the canvas when a is left of b.
     """
@@ -226,14 +250,16 @@ def lens(a: tuple[float, float], b: tuple[float, float], above: float, below: fl
 
 
 def teardrop(tip: tuple[float, float], centre: tuple[float, float], radius: float, bend: float = 0.0) -> str:
-    """A drop with its point at `tip` and a round end of `radius` about `centre`; `bend` units push the neck sideways (a comma, a tadpole)."""
+    """A drop with its point at `tip` and a round end of `radius` about `centre`; `bend` units push the neck sideways (a
+    comma, a tadpole).
+    """
     t, c = np.asarray(tip, dtype=np.float64), np.asarray(centre, dtype=np.float64)
     way = (c - t) / max(float(np.hypot(*(c - t))), 1e-6)
     neck = (t + c) / 2 + np.array([-way[1], way[0]]) * bend
     return blade([t, neck, c], [0.0, radius * 0.85, radius * 2], 4)
 
 
-# ---- maps of the plane --------------------------------------------------------------------------------------------------------
+# ---- maps of the plane ---------------------------------------------------------------------------------------------
 
 
 def remap(shape: Shape, f: Callable[[Points], Points], scale: float = 1.0) -> Shape:
@@ -242,7 +268,9 @@ def remap(shape: Shape, f: Callable[[Points], Points], scale: float = 1.0) -> Sh
 
 
 def remap_path(d: str, f: Callable[[Points], Points]) -> str:
-    """Path data with every point sent through `f`; right for affine maps and for any map that is nearly so along a piece."""
+    """Path data with every point sent through `f`; right for affine maps and for any map that is nearly so along a
+    piece.
+    """
     return _fill(_NUMBER.sub("%.1f", d), f(as_points([float(n) for n in _NUMBER.findall(d)])))
 
 
@@ -254,7 +282,8 @@ def affine(
     sx, sy = (scale, scale) if isinstance(scale, int | float) else scale
     a = np.deg2rad(turn)
     matrix = np.array([[sx * np.cos(a), sx * np.sin(a)], [-sy * np.sin(a), sy * np.cos(a)]])
-    origin, to = np.asarray(about, dtype=np.float64), np.asarray(about, dtype=np.float64) + np.asarray(move, dtype=np.float64)
+    origin, to = np.asarray(about, dtype=np.float64), np.asarray(about, dtype=np.float64) + np.asarray(move,
+        dtype=np.float64)  # fmt: skip
     return remap(shape, lambda p: (p - origin) @ matrix + to, float(np.sqrt(abs(sx * sy))))
 
 
@@ -264,7 +293,9 @@ def _flip(d: str) -> str:
 
 
 def flip(points: ArrayLike) -> Points:
-    """Points on the other side of the mid-line, in reverse order, so that `[*right, *flip(right)]` goes round a symmetric outline."""
+    """Points on the other side of the mid-line, in reverse order, so that `[*right, *flip(right)]` goes round a
+    symmetric outline.
+    """
     return (as_points(points) * (-1.0, 1.0))[::-1]
 
 
@@ -279,7 +310,8 @@ def both(shapes: Sequence[Shape]) -> list[Shape]:
 
 
 def nest(shape: Shape, *rims: tuple[str, float]) -> list[Shape]:
-    """The shape over rims of its own outline: ("white", 10), ("red", 6) puts 10 units of white round it and 6 units of red round that.
+    """The shape over rims of its own outline: ("white", 10), ("red", 6) puts 10 units of white round it and 6 units of
+    red round that.
 
     Rims are painted first, the outermost at the bottom; half of every stroke hides under the shape.
     """
