@@ -74,7 +74,7 @@ def generate(
     """
     from dataclasses import replace
 
-    from lianpu import generate as painting
+    from lianpu import painter as painting
     from lianpu import images
     from lianpu.export import provenance
     from lianpu.train.world import choose_device
@@ -137,7 +137,7 @@ def walk(
     """
     import json
 
-    from lianpu import generate as painting
+    from lianpu import painter as painting
     from lianpu.export import video
     from lianpu.train.world import choose_device
 
@@ -201,7 +201,7 @@ def rerun(
     """Makes a generated picture again from its recipe; (are all pixels the same, where it was written if `out`)."""
     import numpy as np
 
-    from lianpu import generate as painting
+    from lianpu import painter as painting
     from lianpu import images
     from lianpu.export import provenance
     from lianpu.train.world import choose_device

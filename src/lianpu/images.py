@@ -399,14 +399,17 @@ def read_bytes(path: Path, limit: int = 8 * MAX_PIXELS + MAX_METADATA) -> bytes:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise DataError(f"{path.name} cannot be read: {reason.lower()}.", str(path)) from None
-    with os.fdopen(handle, "rb") as file:
+    try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device"
             raise DataError(f"{path.name} is {kind}, not a file.", str(path))
         if status.st_size > limit:
             raise DataError(f"{path.name} is larger than {limit >> 20} MiB.", str(path))
-        return file.read(limit + 1)[:limit]
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read(limit)
+    finally:
+        os.close(handle)
 
 
 def atomic_write(path: Path, data: bytes, *, durable: bool = True) -> None:

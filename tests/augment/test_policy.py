@@ -41,12 +41,12 @@ def test_build_makes_what_the_mode_says():
 # ----------------------------------------------------------------------------------------------------------- controller
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=2000, deadline=None, derandomize=True, database=None)
 @given(
     mode=st.sampled_from(["ada", "apa", "diffusion"]),
     positive=st.lists(st.integers(0, 20), min_size=1, max_size=40),
     target=st.sampled_from([-0.5, 0.0, 0.4, 0.6]),
-    p_max=st.sampled_from([0.0, 0.3]),
+    p_max=st.sampled_from([0.0, 0.25]),
     images=st.integers(1, 4000),
 )
 def test_p_takes_one_step_towards_less_overfitting_and_stays_in_bounds(mode, positive, target, p_max, images):
@@ -58,7 +58,7 @@ def test_p_takes_one_step_towards_less_overfitting_and_stays_in_bounds(mode, pos
         r_t = (2 * k - 20) / 20
         direction = 0 if abs(r_t - target) < 1e-6 else math.copysign(1, r_t - target)
         p = min(max(p + direction * images / 10_000, 0.0), upper)
-        assert policy.strength() == pytest.approx(p, abs=1e-5)
+        assert policy.strength() == pytest.approx(p, rel=1e-5, abs=1e-5)
         assert 0 <= policy.strength() <= upper
         assert policy.stats()["r_t"] == pytest.approx(r_t)
 

@@ -137,7 +137,7 @@ class _Correlation:
         inner = side - 2 * shift
         middle = np.zeros_like(one)
         middle[:, :inner, :inner] = _unit(one[:, shift:-shift, shift:-shift]).reshape(-1, inner, inner)
-        self.middle, self.other = fft.rfft2(middle).conj(), fft.rfft2(two)
+        self.middle, self.other = np.conj(np.asarray(fft.rfft2(middle))), np.asarray(fft.rfft2(two))
         self.side, self.shifts = side, range(2 * shift + 1)
         windows = [two[:, y : y + inner, x : x + inner].reshape(len(two), -1) for y in self.shifts for x in self.shifts]
         self.length = np.stack([w.std(1) * inner for w in windows], 1)
@@ -145,7 +145,8 @@ class _Correlation:
     def best(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         """float (m,) for the pairs i, j (m,); 0 where a window is flat."""
         n = len(self.shifts)
-        product = fft.irfft2(self.middle[i] * self.other[j], s=(self.side, self.side))[:, :n, :n].reshape(len(i), n * n)
+        product = np.asarray(fft.irfft2(self.middle[i] * self.other[j], s=(self.side, self.side)))
+        product = product[:, :n, :n].reshape(len(i), n * n)
         length = self.length[j]
         return np.where(length > 1, product / np.maximum(length, 1), 0).max(1, initial=0)
 

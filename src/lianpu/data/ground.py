@@ -9,7 +9,9 @@ from scipy import ndimage
 
 from lianpu.data.lab import to_lab
 
-__all__ = ["border_colour", "face"]
+__all__ = ["border_colour", "depth", "face", "parts"]
+
+SQUARE = np.ones((3, 3), bool)
 
 TOLERANCE = (
     4.0,
@@ -26,11 +28,11 @@ def face(pixels: np.ndarray) -> np.ndarray:
     for colour, spread in _border_colours(lab):
         like |= _distance(lab, colour) < np.clip(3 * spread, *TOLERANCE)
     gap = max(1, min(like.shape) // 64)
-    open_ = ndimage.distance_transform_cdt(np.pad(like, 1, constant_values=True), "chessboard")[1:-1, 1:-1] > gap
-    ground = _reachable(open_)
-    ground = ndimage.binary_dilation(ground, np.ones((3, 3), bool), iterations=gap, mask=like)
+    wide = ~ndimage.binary_dilation(~like, SQUARE, iterations=gap)  # where a window of 2 gap + 1 pixels is free
+    ground = _reachable(wide)
+    ground = ndimage.binary_dilation(ground, SQUARE, iterations=gap, mask=like)
     ground |= _rim(like, ground)
-    inside = ndimage.binary_fill_holes(~ground)
+    inside = np.asarray(ndimage.binary_fill_holes(~ground))
     inside = _substantial(ndimage.binary_opening(inside, iterations=1) if min(like.shape) >= 64 else inside)
     # with under 2 % face or under 1 % ground there is nothing to tell apart
     return inside if 0.02 <= inside.mean() <= 0.99 else np.ones_like(inside)
@@ -69,9 +71,9 @@ def _distance(lab: np.ndarray, colour: np.ndarray) -> np.ndarray:
 
 def _reachable(free: np.ndarray) -> np.ndarray:
     """The parts of `free` that touch the border."""
-    parts, _ = ndimage.label(free)
-    at_border = np.unique(_border(parts))
-    return np.isin(parts, at_border[at_border > 0])
+    numbers = parts(free)
+    at_border = np.unique(_border(numbers))
+    return np.isin(numbers, at_border[at_border > 0])
 
 
 def _rim(like: np.ndarray, ground: np.ndarray) -> np.ndarray:
@@ -83,9 +85,19 @@ def _rim(like: np.ndarray, ground: np.ndarray) -> np.ndarray:
 
 def _substantial(mask: np.ndarray) -> np.ndarray:
     """Without specks: parts under a twentieth of the largest, such as captions and seals."""
-    parts, count = ndimage.label(mask)
-    if count < 2:
-        return mask
-    sizes = np.bincount(parts.ravel())
+    numbers = parts(mask)
+    sizes = np.bincount(numbers.ravel(), minlength=2)
     sizes[0] = 0
-    return (sizes >= sizes.max() / 20)[parts]
+    return (sizes >= max(1, sizes.max() / 20))[numbers]
+
+
+def parts(mask: np.ndarray) -> np.ndarray:
+    """bool (h, w) -> int (h, w): the connected parts of a mask, numbered from 1; 0 outside it."""
+    numbers = np.empty(mask.shape, np.int32)
+    ndimage.label(mask, output=numbers)
+    return numbers
+
+
+def depth(mask: np.ndarray) -> np.ndarray:
+    """bool (h, w) -> float (h, w): the distance of each pixel of a mask to the nearest one outside it, in pixels."""
+    return np.asarray(ndimage.distance_transform_edt(mask))

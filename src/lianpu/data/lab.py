@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["from_hex", "to_hex", "to_lab", "to_rgb"]
+__all__ = ["from_hex", "lightness", "to_hex", "to_lab", "to_rgb"]
 
 # linear sRGB -> XYZ, each row divided by the white point, so that white is (1, 1, 1)
 _WHITE = np.array([0.95047, 1.0, 1.08883])
@@ -26,6 +26,12 @@ def to_lab(pixels: np.ndarray) -> np.ndarray:
     f = np.where(t > _DELTA**3, np.cbrt(t), t / (3 * _DELTA**2) + 4 / 29)
     x, y, z = np.moveaxis(f, -1, 0)
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1)
+
+
+def lightness(pixels: np.ndarray) -> np.ndarray:
+    """uint8 sRGB (..., 3) -> float32 L* in [0, 100] alone."""
+    y = _LINEAR[pixels] @ _TO[1]
+    return 116 * np.where(y > _DELTA**3, np.cbrt(y), y / (3 * _DELTA**2) + 4 / 29) - 16
 
 
 def to_rgb(lab: np.ndarray) -> np.ndarray:

@@ -168,12 +168,13 @@ def _prepare(job: Job) -> dict[str, Any]:
         pixels, cropped = crop.square(decoded.pixels, settings.crop, settings.size)
     except DataError as error:
         return {"refused": _reason(error, job.item)}
-    pieces = []
+    pieces, drawing = [], np.zeros(0)
     for variant in _variants(job, pixels):
         picture = variant.pop("pixels")
         pieces.append({"kind": "picture", **variant, **_put(job, variant["variant"], picture)})
         if settings.sketches:
-            drawing = sketch.sketch(picture, settings.sketches)
+            mirrored = variant["variant"].endswith("mirror")  # then the drawing is known already
+            drawing = drawing[:, ::-1] if mirrored else sketch.sketch(picture, settings.sketches)
             pieces.append(
                 {"kind": "sketch", "variant": variant["variant"], **_put(job, f"sketch-{variant['variant']}", drawing)}
             )

@@ -29,6 +29,12 @@ TARGETS: dict[str, tuple[str, ...]] = {  # pigments that opera painters use, as 
 }
 
 
+BODY = 0.75  # of a paint's reach in Lab: what is nearer to its colour is nothing but that paint
+
+
+EDGE = 24.0  # lightness within 3 x 3 pixels from which there is an edge between two paints, not shading
+
+
 class Recoloured(NamedTuple):
     """The picture in its new colour, the class of that colour, and which paint became which."""
 
@@ -44,12 +50,12 @@ def recolour(pixels: np.ndarray, *key: object, colour: str | None = None) -> Rec
     lab = to_lab(pixels)
     face = ground.face(pixels)
     own = colour or classify(pixels).name
-    paints = paint_map(lab)
-    main = _main(lab, paints, face, own)
-    centre = np.median(lab[main], axis=0)
-    target = _draw(_allowed(own, lab, paints, face, main), *key, "class")
+    paints = paint_map(pixels)
+    centre = _centre(lab, paints, face, own)
+    main = _main(lab, face, centre, own)
+    target = _draw(_allowed(own, lab, paints, face, main > 0), *key, "class")
     paint = from_hex(_draw(TARGETS[target], *key, "shade"))
-    new = _repaint(pixels, lab, main, _cores(paints, main), centre, paint)
+    new = _repaint(pixels, main, _cores(paints, main > 0), _shade(lab, centre, paint))
     return Recoloured(new, target, [{"from": _describe(own, centre), "to": _describe(target, paint)}])
 
 
@@ -65,43 +71,72 @@ def _draw(options: list[str] | tuple[str, ...], *key: object) -> str:
 # --- where the main paint is ----------------------------------------------------------------------
 
 
-def _main(lab: np.ndarray, paints: np.ndarray, face: np.ndarray, own: str) -> np.ndarray:
-    """bool (h, w): the sure pixels of the main paint. Never empty: failing all else it is the whole face."""
-    kinds = [i for i, name in enumerate(NAMES) if PAINTS[name][0] == own]
-    mask = face & np.isin(paints, kinds)
-    if not mask.any():
-        return face
+def _centre(lab: np.ndarray, paints: np.ndarray, face: np.ndarray, own: str) -> np.ndarray:
+    """Lab of the main paint as it mostly looks: drawn from the median of its class towards its largest shade."""
+    mask = face & np.isin(paints, [i for i, name in enumerate(NAMES) if PAINTS[name][0] == own])
+    values = lab[mask] if mask.any() else lab[face]
+    centre = np.median(values, axis=0)
+    for _ in range(3):
+        near = (np.abs(values - centre) < (24, 20, 20)).all(-1)
+        centre = np.median(values[near], axis=0) if near.any() else centre
+    return centre
+
+
+def _main(lab: np.ndarray, face: np.ndarray, centre: np.ndarray, own: str) -> np.ndarray:
+    """float (h, w): how far each pixel belongs to the main paint, 1 in its body, falling to 0 where it is blended
+    into another;
+    edges against other paints are not in it. Never zero everywhere: failing all else it is the whole face."""
+    chroma = float(np.hypot(*centre[1:]))
+    step = _step(lab)
+    if own == "white":
+        reach = (20.0, 16.0, 16.0)
+    elif (
+        own == "black"
+    ):  # the sheen on black paint is grey, and so is the edge of ink: only where all is smooth it is sheen
+        reach = (np.where(step < EDGE, 48.0, 20.0), 20.0, 20.0)
+    else:  # lights and shadows move paint along its hue more than across it
+        reach = (32.0, max(18.0, 0.6 * chroma), max(12.0, 0.32 * chroma))
+    along = centre[1:] / max(chroma, 1e-6)
+    off = lab - centre
+    parts = (off[..., 0], off[..., 1:] @ along, off[..., 1:] @ np.array([-along[1], along[0]]))
+    distance = np.sqrt(sum((part / limit) ** 2 for part, limit in zip(parts, reach, strict=True)))
+    weight = np.clip((1 - distance) / (1 - BODY), 0, 1) * face
     if own in ("black", "white"):
-        mask = _tiles(mask, face)
-    else:
-        centre = np.median(lab[mask], axis=0)
-        for _ in range(3):  # towards the largest shade, away from a second paint of the same class
-            near = mask & (np.abs(lab - centre) < (24, 20, 20)).all(-1)
-            if not near.any():
-                break
-            centre = np.median(lab[near], axis=0)
-        reach = np.array([26, *[max(14.0, 0.4 * float(np.hypot(*centre[1:])))] * 2])
-        mask = face & (np.abs(lab - centre) < reach).all(-1)
-    return mask if mask.any() else face
+        weight *= _tiles(weight > 0, step, face)
+    return weight if (weight > 0.5).any() else face.astype(float)
 
 
-def _tiles(mask: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """Areas of black or white paint, without lines, rims, pupils and the whites of the eyes."""
+def _tiles(mask: np.ndarray, step: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """Areas of black or white paint: no lines, rims, pupils and whites of eyes, and no sheen that other paint fades
+    into.
+    """
     reach = max(1.0, np.sqrt(face.sum()) / 60)
-    core = ndimage.distance_transform_edt(mask) > reach
-    solid = mask & (ndimage.distance_transform_edt(~core) <= reach + 1)
-    parts, _ = ndimage.label(solid)
-    sizes = np.bincount(parts.ravel())
+    core = ground.depth(mask) > reach
+    solid = mask & (ground.depth(~core) <= reach + 1)
+    numbers = ground.parts(solid)
+    sizes = np.bincount(numbers.ravel())
+    rim = np.asarray(ndimage.grey_dilation(numbers, size=(5, 5))) * ~solid
+    bounded = np.bincount(rim.ravel(), step.ravel() > EDGE / 2, len(sizes)) / np.maximum(
+        np.bincount(rim.ravel(), None, len(sizes)), 1
+    )
+    keep = (sizes > 0.01 * face.sum()) & (bounded > 0.5)
     sizes[0] = 0
-    large = (sizes > 0.01 * face.sum())[parts]
-    return large if large.any() else mask
+    keep[sizes.argmax()] = True
+    keep[0] = False
+    return keep[numbers]
+
+
+def _step(lab: np.ndarray) -> np.ndarray:
+    """float (h, w): the largest difference of lightness within each pixel's 3 x 3 neighbourhood."""
+    return np.asarray(ndimage.maximum_filter(lab[..., 0], 3)) - np.asarray(ndimage.minimum_filter(lab[..., 0], 3))
 
 
 def _allowed(own: str, lab: np.ndarray, paints: np.ndarray, face: np.ndarray, main: np.ndarray) -> list[str]:
     """The classes that leave the drawing readable: not black where ink borders the paint, not white where white does,
     and none
     whose paint already covers much of the face."""
-    ring = ndimage.binary_dilation(main, iterations=max(2, len(main) // 100)) & ~main
+    wide = max(3, len(main) // 64)
+    ring = np.asarray(ndimage.binary_dilation(main, iterations=wide)) & ~np.asarray(ndimage.binary_dilation(main))
     beside = lab[ring] if ring.any() else lab[:1, 0]
     ink, chalk = (beside[:, 0] < 25).mean(), ((beside[:, 0] > 85) & (np.hypot(*beside[:, 1:].T) < 12)).mean()
     allowed = []
@@ -118,28 +153,26 @@ def _cores(paints: np.ndarray, main: np.ndarray) -> np.ndarray:
     """Pixels in the middle of another paint: their eight neighbours have it too, so that nothing of the main paint is
     mixed in.
     """
-    same = ndimage.maximum_filter(paints, 3) == ndimage.minimum_filter(paints, 3)
-    return same & ~ndimage.binary_dilation(main)
+    same = np.asarray(ndimage.maximum_filter(paints, 3)) == np.asarray(ndimage.minimum_filter(paints, 3))
+    return same & (np.asarray(ndimage.maximum_filter(main, 3)) == 0)
 
 
 # --- the exchange ---------------------------------------------------------------------------------
 
 
-def _repaint(
-    pixels: np.ndarray, lab: np.ndarray, main: np.ndarray, cores: np.ndarray, old: np.ndarray, new: np.ndarray
-) -> np.ndarray:
-    """Sure pixels take the new paint with their own shading; mixed ones at the edges exchange only the share that is
-    main paint.
-    """
-    painted = to_rgb(_shade(lab, old, new)).astype(np.float32)
-    rgb = pixels.astype(np.float32)
-    out = np.where(main[..., None], painted, rgb)
+def _repaint(pixels: np.ndarray, main: np.ndarray, cores: np.ndarray, painted: np.ndarray) -> np.ndarray:
+    """The main paint takes its new colour; pixels at its edges exchange only the share of them that is main paint."""
+    rgb, painted = pixels.astype(np.float32), to_rgb(painted).astype(np.float32)
+    out = rgb + main[..., None] * (painted - rgb)
+    body = main > 0.5
     reach = max(2, round(len(main) / 100))
-    away, (rows, columns) = ndimage.distance_transform_edt(~main, return_indices=True)
-    band = (away > 0) & (away <= reach) & ~cores
+    nearest = np.empty((2, *main.shape), np.int32)
+    away = np.asarray(ndimage.distance_transform_edt(~body, return_indices=True, indices=nearest))
+    band = (away > 0) & (away <= reach) & ~cores & (main == 0)
     # x = a P + (1 - a) K: P the nearest main paint, K whatever it is mixed with, out of the anchors; anti-aliasing
     # mixes encoded values, so the share a is solved for in them
-    x, p, q = rgb[band], rgb[rows[band], columns[band]], painted[rows[band], columns[band]]
+    at = (nearest[0][band], nearest[1][band])
+    x, p, q = rgb[band], rgb[at], painted[at]
     share = _share(x, p, _anchors(rgb, cores))
     out[band] = x + share[:, None] * (q - p)
     return np.clip(np.floor(out + 0.5), 0, 255).astype(np.uint8)

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from lianpu.data.lab import to_lab
+from lianpu.data.lab import lightness, to_lab
 from lianpu.errors import UsageError, did_you_mean
 
 __all__ = ["PRESETS", "XDoG", "sketch", "xdog"]
@@ -91,8 +91,8 @@ def threshold(u: np.ndarray, eps: float, phi: float) -> np.ndarray:
 
 
 def _channels(pixels: np.ndarray, colour: bool) -> list[np.ndarray]:
+    if not colour:
+        return [lightness(pixels) / 100]
     lab = to_lab(pixels) / 100
     light = lab[..., 0]
-    if not colour:
-        return [light]
     return [light, *(np.clip(light + a * lab[..., 1] + b * lab[..., 2], 0, 1) for a, b in HUES)]

@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lianpu.ops import winograd
+
 __all__ = ["conv", "conv_transpose", "laid_out"]
 
-_BLOCK_BYTES = 4 * 2**20  # of gathered pixels per matrix product: they stay in the cache
+_BLOCK = 2**20  # gathered numbers per matrix product: they stay in the cache
 
 
 class _Geometry(NamedTuple):
@@ -27,12 +29,21 @@ class _Geometry(NamedTuple):
     padding: int
     groups: int
 
+    @property
+    def same(self) -> bool:
+        """3x3, and the picture keeps its size."""
+        return self.kernel == (3, 3) and self.stride == self.padding == self.groups == 1
+
 
 def _a(x: Tensor, w: Tensor, g: _Geometry) -> Tensor:
+    if g.same and winograd.pays(x, w.shape[0]):
+        return winograd.correlate(x, w)
     return F.conv2d(x, w, None, g.stride, g.padding, 1, g.groups)
 
 
 def _t(y: Tensor, w: Tensor, g: _Geometry) -> Tensor:
+    if g.same and winograd.pays(y, w.shape[1]):
+        return winograd.correlate(y, w.flip(2, 3).transpose(0, 1))
     if g.groups > 1 and g.stride == 1:  # a depthwise filter: turned round it is an ordinary, faster convolution
         return F.conv2d(y, w.flip(2, 3), None, 1, g.kernel[0] - 1 - g.padding, 1, g.groups)
     rest = [
@@ -43,32 +54,45 @@ def _t(y: Tensor, w: Tensor, g: _Geometry) -> Tensor:
 
 
 def _w(x: Tensor, y: Tensor, g: _Geometry) -> Tensor:
-    if x.device.type == "cpu" and g.groups == 1 and x.dtype == torch.float32:
+    if g.same and winograd.pays(x, y.shape[1], weights=True):
+        return winograd.weight_gradient(x, y)
+    if x.device.type == "cpu" and x.dtype == torch.float32 and g.groups == 1 and g.kernel != (1, 1):
         return _w_by_products(x, y, g)
-    stride, padding, groups = [g.stride] * 2, [g.padding] * 2, g.groups
-    like = x.new_empty(y.shape[1], x.shape[1] // groups, *g.kernel)
+    like = x.new_empty(y.shape[1], x.shape[1] // g.groups, *g.kernel)
+    stride, padding = [g.stride] * 2, [g.padding] * 2
     return torch.ops.aten.convolution_backward(
-        y, x, like, None, stride, padding, [1, 1], False, [0, 0], groups, [False, True, False]
+        y, x, like, None, stride, padding, [1, 1], False, [0, 0], g.groups, [False, True, False]
     )[1]
 
 
 def _w_by_products(x: Tensor, y: Tensor, g: _Geometry) -> Tensor:
-    """W as matrix products over blocks of pictures: 1.2 to 1.8 times as fast on a CPU as the library's own weight gradient."""
-    (kh, kw), s = g.kernel, g.stride
-    (n, i), (o, h, w) = (x.shape[0], x.shape[1]), y.shape[1:]
-    if g.padding:
-        x = F.pad(x, [g.padding] * 4)
+    """W as matrix products over blocks of rows, with the pixels under the kernel gathered beside each other: 1.2 to 1.6 times as fast on a
+    CPU as oneDNN's weight gradient.
+    """
+    (kh, kw), s, p = g.kernel, g.stride, g.padding
+    (n, i), (o, h, w) = x.shape[:2], y.shape[1:]
     x, y = x.permute(0, 2, 3, 1), y.permute(0, 2, 3, 1)  # pixels outside, channels inside
-    step = max(1, min(n, _BLOCK_BYTES // (4 * h * w * kh * kw * i)))
-    taps = x.new_empty(step, h, w, kh * kw, i)
+    row = w * kh * kw * i
+    rows = max(1, min(h, _BLOCK // row))
+    pictures = max(1, min(n, _BLOCK // (row * h)))
+    padded = x.new_zeros(pictures, x.shape[1] + 2 * p, x.shape[2] + 2 * p, i)
+    near = x.new_empty(pictures * rows * w * kh * kw * i)
     total = x.new_zeros(o, kh * kw * i)
-    for start in range(0, n, step):
-        block = x[start : start + step]
-        near = taps[: len(block)]
-        for a in range(kh):
-            for b in range(kw):
-                near[:, :, :, a * kw + b] = block[:, a : a + s * (h - 1) + 1 : s, b : b + s * (w - 1) + 1 : s]
-        total.addmm_(y[start : start + step].reshape(-1, o).T, near.view(-1, kh * kw * i))
+    for first in range(0, n, pictures):
+        some = x[first : first + pictures]
+        if p:
+            padded[: len(some), p:-p, p:-p] = some
+            some = padded[: len(some)]
+        for top in range(0, h, rows):
+            part = y[first : first + pictures, top : top + rows]
+            k, r = part.shape[:2]
+            taps = near[: k * r * row].view(k, r, w, kh * kw, i)
+            for a in range(kh):
+                for b in range(kw):
+                    taps[:, :, :, a * kw + b] = some[
+                        :, s * top + a : s * (top + r - 1) + a + 1 : s, b : s * (w - 1) + b + 1 : s
+                    ]
+            total.addmm_(part.reshape(-1, o).T, taps.view(-1, kh * kw * i))
     return total.view(o, kh, kw, i).permute(0, 3, 1, 2)
 
 

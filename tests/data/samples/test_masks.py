@@ -1,4 +1,4 @@
-"""Drawn masks keep their promises: the same bytes from the same seed, symmetry, bounded colours, truthful labels, named layers, regions that fit."""
+"""Drawn masks keep their promises: same seed same bytes, symmetry, bounded colours, truthful labels, layers, fitting regions."""
 
 from __future__ import annotations
 

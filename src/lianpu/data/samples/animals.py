@@ -12,7 +12,7 @@ __all__ = ["ANIMALS", "xiangxing"]
 
 
 def _base(plan: Plan, paint: str = "main") -> None:
-    plan.put("base", Shape("M-500.0 0.0L500.0 0.0L500.0 1000.0L-500.0 1000.0Z", paint, region="skin"))
+    plan.put("base", Shape("M-460.0 8.0L460.0 8.0L460.0 996.0L-460.0 996.0Z", paint, region="skin"))
 
 
 def xiangxing(plan: Plan) -> None:

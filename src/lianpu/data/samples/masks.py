@@ -356,7 +356,7 @@ def draw(
 
 def _strokes(dice: Dice) -> Iterator[str]:
     """Broad, slow drags of a wet brush that follow the round of forehead and cheeks."""
-    for i in range(9):
+    for i in range(6):
         x, y = dice(f"stroke.x{i}", -380, 380), dice(f"stroke.y{i}", -40, 1040)
         long, wide, sag = (
             dice(f"stroke.long{i}", 90, 260),

@@ -89,7 +89,7 @@ def _cheek(plan: Plan, d: Dice, lines: Weights | None = None) -> list[Shape]:
 
 
 def _base(plan: Plan, paint: str = "main") -> None:
-    plan.put("base", Shape("M-500.0 0.0L500.0 0.0L500.0 1000.0L-500.0 1000.0Z", paint, region="skin"))
+    plan.put("base", Shape("M-460.0 8.0L460.0 8.0L460.0 996.0L-460.0 996.0Z", paint, region="skin"))
 
 
 def _lower(
@@ -280,9 +280,11 @@ def shizimen(plan: Plan) -> None:
     ring = outline([*strip, *flip(strip[:-1])], (0, 14))
     rims = [("white", 10), ("black", 4)] if paint != "black" else []
     plan.put("tiles", nest(Shape(ring, paint, region="strip"), *rims))
-    sockets = {"white": {"leaf": 3, "drop": 1, "kidney": 2}, "black": {"wing": 3, "drop": 2}}.get(main,
+    sockets = {"white": {"leaf": 3, "kidney": 2}, "black": {"wing": 3, "drop": 2}}.get(main,
         {"wing": 3, "drop": 3, "leaf": 2})  # fmt: skip
     brows = {"blade": 2, "claw": 2, "flame": 2, "hook": 2, "fork": 2, "spiral": 1}
+    if main == "white":
+        brows = {"blade": 3, "hook": 2, "spiral": 2}
     if main == "black":
         brows = {"sweep": 3, "flame": 3, "fork": 2, "hook": 2, "double": 2}
     plan.pair("sockets", lambda p, e: features.socket(p, e, sockets))

@@ -180,13 +180,16 @@ def _cubics(p: Points, closed: bool) -> Points:
     return np.stack([p[i] + tangent[i] * third, p[j] - tangent[j] * third, p[j]], 1).reshape(-1, 2)
 
 
-def blade(points: ArrayLike, widths: Sequence[float], per_segment: int = 5) -> str:
+def blade(points: ArrayLike, widths: Sequence[float]) -> str:
     """A brush stroke: a smooth centre-line through `points`, `widths` (any number >= 2) spread evenly along it and eased
     between.
 
     A width of 0 at an end tapers it to a point, more makes it round. Widths are full widths in units.
     """
-    line = curve(points, per_segment)
+    p = as_points(points)
+    line = curve(
+        p, max(2, min(5, 16 // (len(p) - 1)))
+    )  # about 16 samples: few points bend much between them, many do not
     step = line[1:] - line[:-1]
     along = np.concatenate([[0.0], np.cumsum(np.hypot(step[:, 0], step[:, 1]))])
     u = along / max(along[-1], 1e-6) * (len(widths) - 1)
@@ -256,7 +259,7 @@ def teardrop(tip: tuple[float, float], centre: tuple[float, float], radius: floa
     t, c = np.asarray(tip, dtype=np.float64), np.asarray(centre, dtype=np.float64)
     way = (c - t) / max(float(np.hypot(*(c - t))), 1e-6)
     neck = (t + c) / 2 + np.array([-way[1], way[0]]) * bend
-    return blade([t, neck, c], [0.0, radius * 0.85, radius * 2], 4)
+    return blade([t, neck, c], [0.0, radius * 0.85, radius * 2])
 
 
 # ---- maps of the plane ---------------------------------------------------------------------------------------------
