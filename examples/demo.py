@@ -144,7 +144,7 @@ def main() -> None:
         figure(sheet, "40 of the 240 masks drawn for this page"),
     )
 
-    building, _ = demo.lianpu("data", "build", masks, "--to", built, "--size", "64", "--expand", "--sketches")
+    building, _ = demo.lianpu("data", "build", masks, "--to", built, "--size", "64", "--expand", "--sketches", "lines")
     checking, proved = demo.lianpu("data", "check", built)
     pairs = []
     for line in (built / "train" / "metadata.jsonl").read_text("utf-8").splitlines():

@@ -70,7 +70,7 @@ def test_import_is_silent_and_light():
         (["data", "build", "nowhere", "--to", "y"], 3, "nowhere"),
         (["data", "build", ".", "--to", "y", "--size", "100"], 2, "power of two"),
         (["data", "check", "nowhere"], 3, "nowhere"),
-        (["data", "sample", "masks", "--n", "0", "--to", "z"], 2, "at least"),
+        (["data", "sample", "masks", "--n", "0", "--to", "z"], 2, "Ask for one or more"),
     ],
 )
 def test_errors_say_what_and_exit_with_their_code(words, code, says, tmp_path):

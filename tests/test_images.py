@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
 from lianpu import images
-from lianpu.errors import DataError, ModelError, ResourceError
+from lianpu.errors import DataError, ModelError
 
 
 def gradient(h=24, w=32):
@@ -342,16 +342,6 @@ def test_a_sheet_holds_its_pictures_where_they_belong():
 
 
 # --- files -------------------------------------------------------------------------------------------
-
-
-def test_atomic_write_keeps_the_old_content_when_it_fails(tmp_path, monkeypatch):
-    path = tmp_path / "a.bin"
-    images.atomic_write(path, b"old")
-    monkeypatch.setattr(os, "fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    with pytest.raises(ResourceError, match="no space left") as caught:
-        images.atomic_write(path, b"new")
-    assert caught.value.exit_code == 5
-    assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["a.bin"]
 
 
 def test_reading_is_capped(tmp_path):

@@ -74,8 +74,8 @@ def generate(
     """
     from dataclasses import replace
 
-    from lianpu import painter as painting
     from lianpu import images
+    from lianpu import painter as painting
     from lianpu.export import provenance
     from lianpu.train.world import choose_device
 
@@ -201,8 +201,8 @@ def rerun(
     """Makes a generated picture again from its recipe; (are all pixels the same, where it was written if `out`)."""
     import numpy as np
 
-    from lianpu import painter as painting
     from lianpu import images
+    from lianpu import painter as painting
     from lianpu.export import provenance
     from lianpu.train.world import choose_device
 
@@ -233,9 +233,7 @@ def doctor(folder: Path) -> list[tuple[str, str, bool]]:
         return str(folder.resolve())
 
     def space() -> str:
-        from lianpu.checkpoint import free_bytes
-
-        free = free_bytes(folder)
+        free = files.free_bytes(folder)
         if free < 2e9:
             raise ResourceError(f"{free / 1e9:.1f} GB free; training needs about 2 GB")
         return f"{free / 1e9:.0f} GB free"

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -288,10 +287,3 @@ def newest_state(folder: Path) -> tuple[tuple[dict[str, Tensor], dict[str, Any]]
         except ModelError:
             damaged.append(path)
     return None, damaged
-
-
-def free_bytes(folder: Path) -> int:
-    """Free space, in bytes, of the disk that holds `folder` or its nearest existing parent."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free

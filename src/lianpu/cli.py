@@ -126,7 +126,7 @@ def build(
     rights: str | None = None,
     allow_unknown_rights: Annotated[bool, Flag] = False,
     strict: Annotated[bool, Flag] = False,
-    sketches: Annotated[bool, Flag] = False,
+    sketches: Literal["lines", "colour", "bold", "soft", "woodcut"] | None = None,
     workers: int | None = None,
     quiet: Quiet = False,
     json: Json = False,
@@ -156,7 +156,7 @@ def build(
     strict
         Stop at the first picture that cannot be decoded, instead of listing it in quarantine.jsonl.
     sketches
-        Also write an XDoG line drawing of each picture.
+        Also write an XDoG line drawing of each picture, in this style; lines is the usual one.
     workers
         Processes; all cores by default.
     """
@@ -175,7 +175,7 @@ def build(
         rights=rights,
         strict=strict,
         allow_unknown_rights=allow_unknown_rights,
-        sketches=sketches,
+        sketches=sketches or False,
         workers=workers,
         progress=progress.count,
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lianpu.errors import ResourceError
 
-__all__ = ["atomic_write", "new_file", "new_folder", "remove", "remove_partial", "sha256", "sync_folder", "writing"]
+__all__ = ["atomic_write", "free_bytes", "new_file", "new_folder", "remove", "remove_partial", "sha256", "sync_folder", "writing"]
 
 _TEMPORARY = ".partial-"
 
@@ -112,3 +112,10 @@ def remove(folder: Path) -> None:
     with writing(folder):
         os.replace(folder, dying)
         shutil.rmtree(dying, ignore_errors=True)
+
+
+def free_bytes(folder: Path) -> int:
+    """Free space, in bytes, of the disk that holds `folder` or its nearest existing parent."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from PIL import Image, ImageCms, PngImagePlugin
 
-from lianpu.errors import DataError, ModelError, ResourceError
+from lianpu.errors import DataError, ModelError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
     "Decoded",
-    "atomic_write",
     "decode",
     "encode_png",
     "read_bytes",
@@ -410,26 +409,3 @@ def read_bytes(path: Path, limit: int = 8 * MAX_PIXELS + MAX_METADATA) -> bytes:
             return file.read(limit)
     finally:
         os.close(handle)
-
-
-def atomic_write(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write `data` so that `path` holds either its old content or all of the new, whatever happens; ResourceError
-    where it cannot.
-
-    `durable` waits until the disk has it; many small files whose hashes are checked later need not.
-    """
-    part = path.with_name(f".{path.name[:60]}.{os.getpid()}.part")
-    try:
-        with open(part, "wb") as file:
-            file.write(data)
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise ResourceError(
-            f"{path.name} cannot be written: {(error.strerror or str(error)).lower()}.",
-            str(path),
-            "Free space or choose another folder.",
-        ) from None

@@ -41,7 +41,7 @@ def test_build_makes_what_the_mode_says():
 # ----------------------------------------------------------------------------------------------------------- controller
 
 
-@settings(max_examples=2000, deadline=None, derandomize=True, database=None)
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
 @given(
     mode=st.sampled_from(["ada", "apa", "diffusion"]),
     positive=st.lists(st.integers(0, 20), min_size=1, max_size=40),

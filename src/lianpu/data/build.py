@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 import filelock
 import numpy as np
 
-from lianpu.data import archive, duplicates, layout, rights, split
+from lianpu.data import archive, duplicates, layout, split
 from lianpu.data.colour import CLASSES
 from lianpu.data.prepare import Job, Progress, Settings, final, hash_all, prepare_all
+from lianpu.data.rights import HOW, UNKNOWN, Right, from_option, parse
 from lianpu.errors import DataError, ResourceError, Stopped, UsageError
 
-__all__ = ["Report", "Settings", "build"]
+__all__ = ["Report", "build"]
 
 CARRIED = (
     "kind",
@@ -46,13 +47,40 @@ class Report:
     """Nothing was to be done: the data set was there already, byte for byte."""
     notes: list[str]
 
+    def facts(self) -> dict[str, Any]:
+        """All of it as plain values, ready for json."""
+        return asdict(self) | {"path": str(self.path)}
+
+    def lines(self) -> list[str]:
+        """It in sentences."""
+        colours = ", ".join(f"{name} {count}" for name, count in self.colours.items())
+        parts = ", ".join(f"{count} for {name}" for name, count in self.splits.items())
+        lines = [
+            f"{self.pictures} pictures from {self.originals} originals in {self.groups} groups ({parts}): {colours}.",
+            f"Rights {self.rights['status']}: {'; '.join(self.rights['licences'])}.",
+            *self.notes,
+        ]
+        if bad := self.quarantined:
+            lines.append(
+                f"{len(bad)} files left out (quarantine.jsonl); the first, {bad[0]['name']}, {bad[0]['reason']}."
+            )
+        if self.unchanged:
+            lines.append("Nothing to do: the data set was there already.")
+        return lines
+
 
 def build(
     sources: Sequence[Path | str],
     to: Path | str,
-    settings: Settings | None = None,
     *,
-    rights_from: str | Path | None = None,
+    size: int = 256,
+    crop: str = "pad",
+    expand: bool = False,
+    test: float = 0.1,
+    seed: int = 0,
+    similar: float = duplicates.THRESHOLD,
+    sketches: bool | str = False,
+    rights: str | Path | None = None,
     allow_unknown_rights: bool = False,
     strict: bool = False,
     workers: int | None = None,
@@ -60,14 +88,18 @@ def build(
 ) -> Report:
     """Make the data set `to` out of folders, zips and pictures; the sources are only read.
 
-    `rights_from` is a CSV table or "licence; source" (see `rights`); without it each source's own rights.csv counts.
-    `strict` stops at the first picture that would be quarantined. `workers` processes (all cores if None) change
-    nothing but the time.
+    `size` to `similar` are explained at `prepare.Settings`. `sketches` names a style of line drawing, True for
+    "lines". `rights` is a CSV table or "licence; source" (see `data.rights`); without it each source's own rights.csv
+    counts. `strict` stops at the first picture that would be quarantined. `workers` processes (all cores if None)
+    change nothing but the time. Raises UsageError, DataError, ResourceError, and Stopped on Ctrl-C; the same call
+    then continues.
     """
-    settings, to = settings or Settings(), Path(to)
+    style = "lines" if sketches is True else sketches or ""
+    settings = Settings(size, crop, expand, test, seed, similar, style)
     say = progress or (lambda done, total, what: None)
-    _check_paths([Path(source) for source in sources], to)
-    entries, refused = _collect([Path(source) for source in sources], to, rights_from)
+    paths, to = [Path(source) for source in sources], Path(to)
+    _check_paths(paths, to)
+    entries, refused = _collect(paths, to, rights)
     _demand_rights(entries, allow_unknown_rights)
     with _workshop(to) as shop:
         try:
@@ -86,7 +118,6 @@ def build(
             else:
                 good.append(_Good(job, entry, result))
         quarantine = _quarantine(refused, strict, len(good), to)
-        say(0, 1, "grouping near-duplicates")
         rows, notes = _rows(good, settings, layout.edits(to))
         info, changed = layout.lay_out(to, settings, rows, quarantine)
     return Report(
@@ -111,7 +142,7 @@ class _Entry(NamedTuple):
     """A picture found, its right, and its line in the source's own metadata.jsonl."""
 
     item: archive.Item
-    right: rights.Right
+    right: Right
     extra: dict[str, Any]
 
 
@@ -129,9 +160,9 @@ def _check_paths(sources: Sequence[Path], to: Path) -> None:
 
 
 def _collect(
-    sources: Sequence[Path], to: Path, rights_from: str | Path | None
+    sources: Sequence[Path], to: Path, rights: str | Path | None
 ) -> tuple[list[_Entry], list[archive.Refusal]]:
-    option = None if rights_from is None else rights.from_option(rights_from)
+    option = None if rights is None else from_option(rights)
     roots, items, refused = archive.collect(sources, to)
     if not items:
         first = (
@@ -144,11 +175,11 @@ def _collect(
         )
     entries = []
     lines = [_metadata(root) for root in roots]
-    tables = [option or (rights.parse(root.table, f"{root.path}/rights.csv") if root.table else None) for root in roots]
+    tables = [option or (parse(root.table, f"{root.path}/rights.csv") if root.table else None) for root in roots]
     for item in items:
         if _named(item, lines[item.root]):
             table = tables[item.root]
-            right = table.of(item.within) if table else rights.UNKNOWN
+            right = table.of(item.within) if table else UNKNOWN
             entries.append(_Entry(item, right, lines[item.root].get(item.within, {})))
     return entries, refused
 
@@ -186,8 +217,8 @@ def _demand_rights(entries: Sequence[_Entry], allow: bool) -> None:
         raise DataError(
             f"{len(lacking)} of {len(entries)} pictures have no source and licence (first: {lacking[0].item.name}).",
             str(lacking[0].item.path),
-            f'Write a rights.csv into the source folder, or give --rights "CC-BY-4.0; where they come from". {rights.HOW}\n'
-            "With --allow-unknown-rights it goes on: the data set, models trained on it and their pictures will say so.",
+            f'Write a rights.csv into the source folder, or give --rights "CC-BY-4.0; where they come from". {HOW}\n'
+            "With --allow-unknown-rights it goes on: the data set, its models and their pictures will say so.",
         )
 
 
@@ -224,8 +255,9 @@ def _quarantine(refused: Sequence[archive.Refusal], strict: bool, good: int, to:
     lines = [asdict(r) for r in sorted(set(refused), key=lambda r: (r.name, r.reason))]
     if not lines or (good and not strict):
         return lines
+    count, first = (f"{len(lines)}" if good else f"All {len(lines)}"), lines[0]
     raise DataError(
-        f"{len(lines) if good else f'All {len(lines)}'} files cannot be used: the first, {lines[0]['name']}, {lines[0]['reason']}.",
+        f"{count} files cannot be used: the first, {first['name']}, {first['reason']}.",
         str(to),
         "Take them away, or run without --strict to leave them out." if good else "Give other pictures.",
     )
@@ -236,7 +268,7 @@ def _rows(
 ) -> tuple[list[layout.Row], list[str]]:
     """Group, split and describe; rows in the order of their file names."""
     groups = _groups(good, settings.similar)
-    labels = [edits.get((g.job.sha256, ""), g.result["pieces"][0]["colour"]) for g in good]
+    labels = [edits.get((g.job.sha256, ""), str(g.result["pieces"][0]["colour"])) for g in good]
     sides = split.assign(groups, labels, settings.test, settings.seed)
     rows = []
     for (job, entry, result), group, side in zip(good, groups, sides, strict=True):

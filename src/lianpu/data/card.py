@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lianpu import images
+from lianpu import files
 from lianpu.data import records
 
-__all__ = ["card", "text"]
+__all__ = ["text", "write"]
 
 CROPS = {
     "pad": "padded to a square on the colour of its ground",
@@ -18,7 +18,7 @@ CROPS = {
 NAMES = {"red": "红", "black": "黑", "white": "白", "blue": "蓝", "green": "绿", "yellow": "黄", "purple": "紫"}
 
 
-def card(path: Path | str) -> Path:
+def write(path: Path | str) -> Path:
     """Write README.md into the data set at `path`, counts as they are now (labels edited by hand included); returns
     its path.
     """
@@ -27,7 +27,7 @@ def card(path: Path | str) -> Path:
     splits = {name: records.read_records(path, name) for name in info["splits"]}
     rows = [row for lines in splits.values() for row in lines]
     info = info | records.counts(splits) | {"fingerprint": records.fingerprint(rows)}
-    images.atomic_write(path / "README.md", text(info))
+    files.atomic_write(path / "README.md", text(info))
     return path / "README.md"
 
 
@@ -76,18 +76,18 @@ def text(info: dict[str, Any]) -> bytes:
         "",
         "## How it was made",
         "",
-        f"* Every picture was decoded to 8-bit sRGB, {CROPS[settings['crop']]}, and resized with an antialiasing filter.",
-        "* The colour is the class of the paint that covers most of the face in CIE Lab, without ground, lines and eyes; "
+        f"* Every picture was decoded to 8-bit sRGB, {CROPS[settings['crop']]}, and resized by an antialiasing filter.",
+        "* The colour is that of the paint which covers most of the face in CIE Lab, ground, lines and eyes left out; "
         "`colour_confidence` is its lead over the second. A colour given by the source goes first (`colour_from`).",
         *(_expansion(settings) if settings["expand"] else []),
-        f"* About {settings['test']:.0%} of each colour is kept for testing. Originals, their variants and near-duplicates "
+        f"* About {settings['test']:.0%} of each colour is kept for testing. Originals, variants and near-duplicates "
         "(one drawing resized, recompressed, reframed, mirrored) share a `group` and lie on one side of the split.",
         *(_sketches(settings) if settings["sketches"] else []),
         f"* {info['quarantined']} files could not be used; `quarantine.jsonl` says which and why.",
         "",
         "## Known limits",
         "",
-        "* A class names one colour; many masks have two main ones. Flesh colour, pink and grey are no class of their own.",
+        "* A class names one colour; many masks have two main ones. Flesh, pink and grey are no class of their own.",
         "* Drawings from one template may be grouped; two photographs of one mask from different sides are not.",
         "* The colour change follows paint, not convention: a recoloured mask is no traditional role.",
         "",
@@ -99,7 +99,7 @@ def text(info: dict[str, Any]) -> bytes:
 
 def _expansion(settings: dict[str, Any]) -> list[str]:
     return [
-        f"* Each original appears four times: mirrored or not, its main paint exchanged or not (seed {settings['seed']}). "
+        f"* Each original appears four times: mirrored or not, its main paint changed or not (seed {settings['seed']}). "
         "`recolour` says which paint became which; a recoloured picture bears the label of its new colour."
     ]
 

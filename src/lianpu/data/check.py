@@ -5,7 +5,7 @@ nothing leaked: near-duplicates are sought anew among the pictures, and none may
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,14 @@ from lianpu.data import duplicates, pool, records, rights
 from lianpu.data.prepare import Progress
 from lianpu.errors import CheckFailed, DataError
 
-__all__ = ["Report", "check"]
+__all__ = ["Report", "check", "facts"]
 
 SHOWN = 5  # offences named in the error
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was proved of a data set."""
+    """What was found of a data set; it is proved where `offences` is empty."""
 
     path: Path
     pictures: int
@@ -34,11 +34,32 @@ class Report:
     fingerprint: str
     """As the pictures and labels are now; equals dataset.json's where no label was edited."""
     rights: dict[str, Any]
+    offences: list[str]
     notes: list[str]
+
+    def facts(self) -> dict[str, Any]:
+        """All of it as plain values, ready for json."""
+        return asdict(self) | {"path": str(self.path)}
+
+    def lines(self) -> list[str]:
+        """It in sentences; the offences are left to `require`."""
+        parts = ", ".join(f"{count} for {name}" for name, count in self.splits.items())
+        what = "All are what they should be, and none leaks" if not self.offences else f"{len(self.offences)} faults"
+        return [f"{self.pictures} pictures ({parts}). {what}.", f"Rights {self.rights['status']}.", *self.notes]
+
+    def require(self) -> None:
+        """Raise CheckFailed with the first offences, if there is any."""
+        if self.offences:
+            more = f"\n... and {len(self.offences) - SHOWN} more." if len(self.offences) > SHOWN else ""
+            raise CheckFailed(
+                f"{self.path.name} does not hold what it says: {len(self.offences)} faults.",
+                "\n".join(self.offences[:SHOWN]) + more,
+                "Build it again from its sources.",
+            )
 
 
 def check(path: Path | str, *, workers: int | None = None, progress: Progress | None = None) -> Report:
-    """Prove the data set at `path`, or raise CheckFailed with the first offences."""
+    """Read every picture and line of the data set at `path` and hold them against each other."""
     path = Path(path)
     info = records.read_info(path)
     splits = {name: records.read_records(path, name) for name in records.SPLITS if (path / name).exists()}
@@ -48,13 +69,6 @@ def check(path: Path | str, *, workers: int | None = None, progress: Progress | 
     offences += _miscounted(info, splits) + _leaks(
         rows, [print_ for _, print_ in found], float(info["settings"]["similar"])
     )
-    if offences:
-        more = f"\n... and {len(offences) - SHOWN} more." if len(offences) > SHOWN else ""
-        raise CheckFailed(
-            f"{path.name} does not hold what it says: {len(offences)} faults.",
-            "\n".join(offences[:SHOWN]) + more,
-            "Build it again from its sources.",
-        )
     everything = [row for _, row in rows]
     edited = [row for row in everything if row["colour"] != row.get("colour_as_built", row["colour"])]
     return Report(
@@ -65,8 +79,18 @@ def check(path: Path | str, *, workers: int | None = None, progress: Progress | 
         edited=len(edited),
         fingerprint=records.fingerprint(everything),
         rights=rights.summary(everything),
+        offences=offences,
         notes=_notes(everything, edited),
     )
+
+
+def facts(path: Path | str) -> dict[str, Any]:
+    """What the data set at `path` says of itself, counts and fingerprint as its labels are now; no picture is read."""
+    path = Path(path)
+    info = records.read_info(path)
+    splits = {name: records.read_records(path, name) for name in info["splits"]}
+    rows = [row for lines in splits.values() for row in lines]
+    return info | records.counts(splits) | {"fingerprint": records.fingerprint(rows)}
 
 
 # --- picture by picture ---------------------------------------------------------------------------

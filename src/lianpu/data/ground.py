@@ -28,7 +28,9 @@ def face(pixels: np.ndarray) -> np.ndarray:
     for colour, spread in _border_colours(lab):
         like |= _distance(lab, colour) < np.clip(3 * spread, *TOLERANCE)
     gap = max(1, min(like.shape) // 64)
-    wide = ~ndimage.binary_dilation(~like, SQUARE, iterations=gap)  # where a window of 2 gap + 1 pixels is free
+    wide = ~np.asarray(
+        ndimage.binary_dilation(~like, SQUARE, iterations=gap), bool
+    )  # where a window of 2 gap + 1 pixels is free
     ground = _reachable(wide)
     ground = ndimage.binary_dilation(ground, SQUARE, iterations=gap, mask=like)
     ground |= _rim(like, ground)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lianpu import __version__, images
+from lianpu import __version__, files
 from lianpu.data import card, prepare, records, rights
 from lianpu.data.colour import CLASSES
 
@@ -105,8 +105,9 @@ def _place(to: Path, rows: Iterable[Row]) -> bool:
             goal = to / path
             if prepare.digest(goal) != piece["sha256"]:
                 at = next(place for place in prepare.places(row.job, piece) if prepare.digest(place) == piece["sha256"])
-                goal.parent.mkdir(parents=True, exist_ok=True)
-                at.replace(goal)
+                with files.writing(goal):
+                    goal.parent.mkdir(parents=True, exist_ok=True)
+                    at.replace(goal)
                 changed = True
     return changed
 
@@ -115,6 +116,5 @@ def _write(path: Path, data: bytes) -> bool:
     """Write what differs from what is there; False where nothing does."""
     if path.exists() and path.read_bytes() == data:
         return False
-    path.parent.mkdir(exist_ok=True)
-    images.atomic_write(path, data)
+    files.atomic_write(path, data)
     return True

@@ -29,12 +29,13 @@ def each(
     """`function` of each input, in order; `lost(input)` where the process died of it. `workers` 1 stays in this
     process.
     """
-    workers = min(cores() if workers is None else workers, len(inputs))
-    if workers <= 1 or (len(inputs) <= FEW and workers == cores()):
+    if workers is None:
+        workers = cores() if len(inputs) > FEW else 1
+    if min(workers, len(inputs)) <= 1:
         yield from map(function, inputs)
         return
     done = 0
-    with _pool(workers) as pool:
+    with _pool(min(workers, len(inputs))) as pool:
         try:
             for result in pool.map(function, inputs, chunksize=1):
                 yield result

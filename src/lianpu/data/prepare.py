@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from lianpu import __version__, images
+from lianpu import __version__, files, images
 from lianpu.data import archive, crop, duplicates, pool, recolour, records, sketch
 from lianpu.data.colour import classify
 from lianpu.errors import DataError, UsageError
@@ -183,7 +183,7 @@ def _prepare(job: Job) -> dict[str, Any]:
         "print": duplicates.thumbprint(pixels).tobytes().hex(),
         "pieces": pieces,
     }
-    images.atomic_write(job.shop / "pieces" / f"{job.key}.json", records.encode(result), durable=False)
+    _write(job.shop / "pieces" / f"{job.key}.json", records.encode(result))
     return result
 
 
@@ -213,5 +213,11 @@ def _variants(job: Job, pixels: np.ndarray) -> Iterator[dict[str, Any]]:
 def _put(job: Job, variant: str, pixels: np.ndarray) -> dict[str, str]:
     name = f"{job.key}-{variant or 'plain'}.png"
     data = images.encode_png(pixels)
-    images.atomic_write(job.shop / "pictures" / name, data, durable=False)
+    _write(job.shop / "pictures" / name, data)
     return {"file": name, "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Written plainly: what is torn here is found by its hash, or is no JSON, and made again."""
+    with files.writing(path):
+        path.write_bytes(data)

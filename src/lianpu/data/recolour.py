@@ -136,7 +136,8 @@ def _allowed(own: str, lab: np.ndarray, paints: np.ndarray, face: np.ndarray, ma
     and none
     whose paint already covers much of the face."""
     wide = max(3, len(main) // 64)
-    ring = np.asarray(ndimage.binary_dilation(main, iterations=wide)) & ~np.asarray(ndimage.binary_dilation(main))
+    near, far = (np.asarray(ndimage.binary_dilation(main, iterations=n), bool) for n in (1, wide))
+    ring = far & ~near
     beside = lab[ring] if ring.any() else lab[:1, 0]
     ink, chalk = (beside[:, 0] < 25).mean(), ((beside[:, 0] > 85) & (np.hypot(*beside[:, 1:].T) < 12)).mean()
     allowed = []

@@ -97,7 +97,7 @@ def fingerprint(records: Iterable[Mapping[str, Any]], *, labels: bool = True) ->
 
 
 def counts(splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
-    """Numbers of pictures, originals, groups and colours, in all and by split; splits without a picture are left out."""
+    """Numbers of pictures, originals, groups and colours, in all and by split; empty splits are left out."""
     rows = [row for lines in splits.values() for row in lines]
     return {
         **_count(rows),

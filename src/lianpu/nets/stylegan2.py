@@ -15,7 +15,7 @@ from lianpu.config import StyleGAN2Config
 from lianpu.errors import UsageError
 from lianpu.ops.activation import SLOPE, SQRT2, bias_lrelu
 from lianpu.ops.convolution import conv, laid_out
-from lianpu.ops.modconv import modulated_conv, to_rgb
+from lianpu.ops.modconv import styled_conv, to_rgb
 from lianpu.ops.resample import binomial, blur, downsample, upsample
 from lianpu.randomness import Draw
 
@@ -67,17 +67,19 @@ class Conv(nn.Module):
     def __init__(self, channels: int, out: int, kernel: int, *, down: bool = False) -> None:
         super().__init__()
         self.down = down
-        self.weight = nn.Parameter(torch.randn(out, channels, kernel, kernel))
+        self.weight = nn.Parameter(laid_out(torch.randn(out, channels, kernel, kernel)))
         self.bias = nn.Parameter(torch.zeros(out))
         self.register_buffer("fir", binomial(), persistent=False)
 
     def forward(self, x: Tensor, gain: float = SQRT2) -> Tensor:
-        w = self.weight.to(x.dtype)
-        scale = 1 / math.sqrt(w[0].numel())
-        if self.down:
+        w = laid_out(self.weight.to(x.dtype))
+        scale = gain / math.sqrt(w[0].numel())
+        if self.down:  # the constants join the filter, ...
             y = conv(blur(x, self.fir, padding=2, gain=scale), w, stride=2)
-            return bias_lrelu(y, self.bias, gain)
-        return bias_lrelu(conv(x, w, padding=w.shape[2] // 2), self.bias, gain, scale)
+            return bias_lrelu(y, self.bias * gain, gain=1.0)
+        if w.numel() < x.numel():  # ... the weights, or the activation, whatever is smallest
+            w, scale = w * scale, 1.0
+        return bias_lrelu(conv(x, w, padding=w.shape[2] // 2), self.bias * gain, gain=1.0, scale=scale)
 
 
 class Shortcut(nn.Module):
@@ -179,27 +181,20 @@ class StyledConv(nn.Module):
         super().__init__()
         self.up, self.resolution, self.name = up, resolution, name
         self.affine = Dense(config.w_dim, channels, bias=1.0)
-        self.weight = nn.Parameter(torch.randn(out, channels, 3, 3))  # no 1 / sqrt(fan_in): demodulation takes any scale out
+        self.weight = nn.Parameter(laid_out(torch.randn(out, channels, 3, 3)))  # no 1 / sqrt(fan_in): demodulation takes any scale out
         self.bias = nn.Parameter(torch.zeros(out))
         self.noise_strength = nn.Parameter(torch.zeros([]))
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
         self.register_buffer("fir", binomial(), persistent=False)
 
     def forward(self, x: Tensor, w: Tensor, noise: Noise, draw: Draw | None, gain: float = SQRT2) -> Tensor:
-        y = modulated_conv(
-            x,
-            self.weight,
-            self.affine(w),
-            noise=self._noise(x, len(w), noise, draw),
-            fir=self.fir if self.up else None,
-            gain=gain,
-        )
-        return bias_lrelu(y, self.bias * gain, gain=1.0)
+        noise_map = self._noise(x, noise, draw)
+        return styled_conv(x, laid_out(self.weight), self.affine(w), self.bias, noise_map, self.fir if self.up else None, gain)
 
-    def _noise(self, x: Tensor, n: int, noise: Noise, draw: Draw | None) -> Tensor | None:
+    def _noise(self, x: Tensor, noise: Noise, draw: Draw | None) -> Tensor | None:
         if noise == "none":
             return None
-        r = self.resolution
+        n, r = len(x), self.resolution
         if noise == "const":
             values = self.noise_const
         elif draw is None:
@@ -258,7 +253,7 @@ class SynthesisBlock(nn.Module):
                 x = self.conv1(self.conv0(x, w0, noise, draw), w1, noise, draw)
             else:
                 y = self.conv1(self.conv0(x, w0, noise, draw), w1, noise, draw, gain=1.0)  # sqrt(2) sqrt(1/2)
-                x = self.shortcut(x) + y
+                x = self.shortcut(x).add_(y)
         if image is not None:
             image = upsample(image, self.fir)
         if self.rgb is not None:
@@ -411,7 +406,7 @@ class DiscriminatorBlock(nn.Module):
             image = downsample(image, self.fir)
         if self.shortcut is None:
             return self.conv1(self.conv0(x)), image
-        return self.shortcut(x) + self.conv1(self.conv0(x), gain=1.0), image  # sqrt(2) sqrt(1/2)
+        return self.shortcut(x).add_(self.conv1(self.conv0(x), gain=1.0)), image  # sqrt(2) sqrt(1/2)
 
 
 class Epilogue(nn.Module):

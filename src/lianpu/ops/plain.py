@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["bias_lrelu", "blur", "conv", "conv_transpose", "downsample", "laid_out", "modulated_conv", "to_rgb", "upfirdn", "upsample"]
+__all__ = ["bias_lrelu", "blur", "conv", "conv_transpose", "downsample", "laid_out", "modulated_conv", "styled_conv", "to_rgb", "upfirdn", "upsample"]
 
 SLOPE = 0.2
 EPS = 1e-8
@@ -76,18 +76,16 @@ def blur(x: Tensor, f: Tensor, padding: int, gain: float = 1.0) -> Tensor:
     return upfirdn(x, f, padding=(padding, padding, padding, padding), gain=gain)
 
 
-def bias_lrelu(x: Tensor, b: Tensor | None, gain: float = math.sqrt(2), scale: float = 1.0, slope: float = SLOPE) -> Tensor:
+def bias_lrelu(x: Tensor, b: Tensor, gain: float = math.sqrt(2), scale: float = 1.0, slope: float = SLOPE) -> Tensor:
     """lrelu(scale x + b) gain. x: (n, c, ...); b: (c,)."""
-    x = x * scale
-    if b is not None:
-        x = x + b.to(x.dtype).view(-1, *[1] * (x.ndim - 2))
+    x = x * scale + b.to(x.dtype).view(-1, *[1] * (x.ndim - 2))
     return torch.where(x < 0, x * slope, x) * gain
 
 
 def modulated_conv(
-    x: Tensor, weight: Tensor, style: Tensor, noise: Tensor | None = None, fir: Tensor | None = None, gain: float = 1.0
+    x: Tensor, weight: Tensor, style: Tensor, noise: Tensor | None = None, fir: Tensor | None = None
 ) -> Tensor:
-    """Convolution of x (n, i, h, w) with each picture's own weights, then noise added, times gain (Karras et al. 2020b, Eq. 1 and 3).
+    """Convolution of x (n, i, h, w) with each picture's own weights, then noise added (Karras et al. 2020b, Eq. 1 and 3).
 
     weight: (o, i, k, k); style: (n, i); noise: broadcasts to the output. With a filter `fir` the picture is doubled in size: by a
     transposed convolution, then the filter.
@@ -103,7 +101,20 @@ def modulated_conv(
         own = own.transpose(1, 2).reshape(n * i, o, k, k)
         y = upfirdn(F.conv_transpose2d(x, own, stride=2, groups=n), fir, padding=(1, 1, 1, 1), gain=4)
     y = y.reshape(n, o, *y.shape[2:])
-    return (y if noise is None else y + noise) * gain
+    return y if noise is None else y + noise.to(y.dtype)
+
+
+def styled_conv(
+    x: Tensor,
+    weight: Tensor,
+    style: Tensor,
+    bias: Tensor,
+    noise: Tensor | None = None,
+    fir: Tensor | None = None,
+    gain: float = math.sqrt(2),
+) -> Tensor:
+    """Modulated convolution, noise, bias and lrelu, times gain (Karras et al. 2020b, Fig. 2c)."""
+    return bias_lrelu(modulated_conv(x, weight, style, noise, fir), bias, gain)
 
 
 def to_rgb(x: Tensor, weight: Tensor, style: Tensor, bias: Tensor) -> Tensor:

@@ -18,9 +18,6 @@ __all__ = ["correlate", "pays", "weight_gradient"]
 
 _TILES = 256  # of one block, so that its 16 matrices stay in the cache
 
-_G = ((1.0, 0.0, 0.0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0.0, 0.0, 1.0))
-
-
 def pays(x: Tensor, channels: int, *, weights: bool = False) -> bool:
     """Whether to convolve x (n, i, h, w) with 3x3 kernels to so many channels this way, or to take the gradient of the `weights`.
 
@@ -93,13 +90,40 @@ def _pixels(m: Tensor, y: Tensor) -> None:
     _at(half.movedim(3, 1), y.movedim(2, 0))
 
 
-def correlate(x: Tensor, w: Tensor) -> Tensor:
-    """Correlation of x (n, i, h, w) with w (o, i, 3, 3), a ring of zeros around x; h and w even."""
-    n, i, h, width = x.shape
-    o = w.shape[0]
-    g = w.new_tensor(_G)
-    u = torch.einsum("ap,bq,oipq->abio", g, g, w).reshape(16, i, o)  # G g G^T
-    y = x.new_empty(n, h, width, o)
+def _g(g: Tensor, out: Tensor) -> Tensor:
+    """G g along the first axis: (3, ...) -> (4, ...)."""
+    out[0], out[3] = g[0], g[2]
+    torch.add(g[0], g[2], out=out[1])
+    torch.sub(out[1], g[1], out=out[2]).mul_(0.5)
+    out[1].add_(g[1]).mul_(0.5)
+    return out
+
+
+def _gt(u: Tensor, out: Tensor) -> Tensor:
+    """G^T u along the first axis, the adjoint of `_g`: (4, ...) -> (3, ...)."""
+    torch.sub(u[1], u[2], out=out[1]).mul_(0.5)
+    torch.add(u[1], u[2], out=out[2]).mul_(0.5)
+    torch.add(u[0], out[2], out=out[0])
+    out[2] += u[3]
+    return out
+
+
+def _kernels(w: Tensor) -> Tensor:
+    """G g G^T: w (o, i, 3, 3) -> (4, 4, o, i)."""
+    o, i = w.shape[:2]
+    half = _g(w.permute(2, 3, 0, 1), w.new_empty(4, 3, o, i)).transpose(0, 1)
+    return _g(half, w.new_empty(4, 4, o, i).transpose(0, 1)).transpose(0, 1)
+
+
+def correlate(x: Tensor, w: Tensor, *, turned: bool = False) -> Tensor:
+    """Correlation of x (n, i, h, w) with w (o, i, 3, 3), a ring of zeros around x; h and w even.
+
+    turned: its adjoint instead, from x (n, o, h, w): correlation with the kernels turned by 180 degrees, which swaps the outer rows of G.
+    """
+    h, width = x.shape[2:]
+    u = _kernels(w)
+    u = u[[3, 1, 2, 0]][:, [3, 1, 2, 0]].flatten(0, 1) if turned else u.flatten(0, 1).transpose(1, 2)
+    y = x.new_empty(len(x), h, width, u.shape[2])
     for pictures, rows, d in _blocks(x):
         v = _tiles(_bt, d, (d.shape[1] - 2) // 2, width // 2)
         _pixels(torch.bmm(v, u), y[pictures, rows])
@@ -109,11 +133,13 @@ def correlate(x: Tensor, w: Tensor) -> Tensor:
 def weight_gradient(x: Tensor, y: Tensor) -> Tensor:
     """The adjoint of `correlate` in w: (o, i, 3, 3) of x (n, i, h, w) and y (n, o, h, w)."""
     i, o, tw = x.shape[1], y.shape[1], x.shape[3] // 2
-    u = x.new_zeros(16, i, o)
+    u = x.new_zeros(16, o, i)
     y = y.permute(0, 2, 3, 1)
     for pictures, rows, d in _blocks(x):
         th = (d.shape[1] - 2) // 2
         v = _tiles(_bt, d, th, tw)
-        u.baddbmm_(v.transpose(1, 2), _tiles(_a, y[pictures, rows], th, tw))
-    g = x.new_tensor(_G)
-    return torch.einsum("ap,bq,abio->oipq", g, g, u.view(4, 4, i, o))
+        u.baddbmm_(_tiles(_a, y[pictures, rows], th, tw).transpose(1, 2), v)
+    half = _gt(u.view(4, 4, o, i), u.new_empty(3, 4, o, i)).transpose(0, 1)
+    w = u.new_empty(o, 3, 3, i)
+    _gt(half, w.permute(2, 1, 0, 3))
+    return w.permute(0, 3, 1, 2)

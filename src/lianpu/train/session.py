@@ -284,7 +284,7 @@ class _Session:
         need += (
             3 * 2 * sum(p.numel() * 4 for net, _ in self.loop.learners.values() for p in net.parameters())
         )  # Adam's, not made yet
-        free = checkpoint.free_bytes(self.folder.path)
+        free = files.free_bytes(self.folder.path)
         if free < need:
             raise ResourceError(
                 f"too little disk space: {free / 1e6:.0f} MB free, checkpoints need {need / 1e6:.0f} MB.",

@@ -40,12 +40,32 @@ class Kind:
 
 # how large an emblem is drawn and where its middle sits: stripes, flames and weapons climb from the nose root, the
 # others sit on the forehead
-_TALL = {"flame": (270, 270), "flame_three": (250, 280), "fire_scroll": (270, 265), "column": (330, 300),
-    "pillar": (300, 200), "spear": (270, 260), "double_spear": (280, 280), "finger": (230, 300),
-    "furrow": (180, 330), "curl": (280, 260), "twin_curl": (260, 290), "tongs": (260, 290),
-    "horns": (230, 260), "sword": (280, 250), "ruyi": (250, 230), "relic_dot": (110, 200),
-    "nine_dots": (130, 170), "sun_disc": (140, 170), "bat": (150, 190), "butterfly": (170, 190),
-    "lotus": (180, 200), "ingot": (130, 190), "halberds": (200, 190), "twin_hooks": (210, 190)}  # fmt: skip
+_TALL = {
+    "flame": (270, 270),
+    "flame_three": (250, 280),
+    "fire_scroll": (270, 265),
+    "column": (330, 300),
+    "pillar": (300, 200),
+    "spear": (270, 260),
+    "double_spear": (280, 280),
+    "finger": (230, 300),
+    "furrow": (180, 330),
+    "curl": (280, 260),
+    "twin_curl": (260, 290),
+    "tongs": (260, 290),
+    "horns": (230, 260),
+    "sword": (280, 250),
+    "ruyi": (250, 230),
+    "relic_dot": (110, 200),
+    "nine_dots": (130, 170),
+    "sun_disc": (140, 170),
+    "bat": (150, 190),
+    "butterfly": (170, 190),
+    "lotus": (180, 200),
+    "ingot": (130, 190),
+    "halberds": (200, 190),
+    "twin_hooks": (210, 190),
+}
 
 
 def emblem(plan: Plan, names: Weights | None = None, about: tuple[float, float] | None = None) -> None:
@@ -55,20 +75,40 @@ def emblem(plan: Plan, names: Weights | None = None, about: tuple[float, float] 
     size, y = about or _TALL.get(name, (180, 185))
     paints = {role: role for role in ("main", "second", "third", "accent")}
     centre = (0.0, d("emblem.y", -12, 12) + y)
-    plan.put("emblem", EMBLEMS[name](d.rng("emblem"), d("emblem.size", 0.9, 1.16) * size, centre,
-        7.0 * plan.weight, paints))  # fmt: skip
+    plan.put(
+        "emblem", EMBLEMS[name](d.rng("emblem"), d("emblem.size", 0.9, 1.16) * size, centre, 7.0 * plan.weight, paints)
+    )
 
 
 # where an ornament sits on the right half: size, x, y
-_CHEEK = {"cheek_scroll": (200, 262, 680), "cheek_bars": (170, 250, 660), "nose_ribbons": (220, 190, 700),
-    "cheek_disc": (140, 262, 660), "ring_disc": (120, 264, 664), "cheek_lobe": (200, 260, 680),
-    "leaf_spray": (170, 268, 670), "scales": (150, 270, 650), "tear": (130, 206, 650),
-    "temple_flame": (170, 276, 680)}  # fmt: skip
-_TEMPLE = {"temple_flame": (170, 262, 250), "wing_lobe": (130, 262, 240), "feather": (140, 250, 260),
-    "brow_swirl": (150, 262, 244), "cloud_bank": (150, 262, 250), "leaf_spray": (150, 258, 240),
-    "ring_disc": (90, 262, 250), "dots_row": (110, 262, 250)}  # fmt: skip
-_JAW = {"jaw_hook": (190, 172, 850), "beard_curl": (190, 176, 850), "chin_spiral": (120, 140, 876),
-    "whiskers": (170, 214, 790)}  # fmt: skip
+_CHEEK = {
+    "cheek_scroll": (200, 262, 680),
+    "cheek_bars": (170, 250, 660),
+    "nose_ribbons": (220, 190, 700),
+    "cheek_disc": (140, 262, 660),
+    "ring_disc": (120, 264, 664),
+    "cheek_lobe": (200, 260, 680),
+    "leaf_spray": (170, 268, 670),
+    "scales": (150, 270, 650),
+    "tear": (130, 206, 650),
+    "temple_flame": (170, 276, 680),
+}
+_TEMPLE = {
+    "temple_flame": (170, 262, 250),
+    "wing_lobe": (130, 262, 240),
+    "feather": (140, 250, 260),
+    "brow_swirl": (150, 262, 244),
+    "cloud_bank": (150, 262, 250),
+    "leaf_spray": (150, 258, 240),
+    "ring_disc": (90, 262, 250),
+    "dots_row": (110, 262, 250),
+}
+_JAW = {
+    "jaw_hook": (190, 172, 850),
+    "beard_curl": (190, 176, 850),
+    "chin_spiral": (120, 140, 876),
+    "whiskers": (170, 214, 790),
+}
 
 
 def ornament(plan: Plan, d: Dice, place: Mapping[str, tuple[float, float, float]], name: str) -> list[Shape]:
@@ -77,8 +117,9 @@ def ornament(plan: Plan, d: Dice, place: Mapping[str, tuple[float, float, float]
     size, x, y = place[kind]
     paints = {role: role for role in ("main", "second", "third", "accent")}
     centre = (x + d(f"{name}.x", -12, 12), y + d(f"{name}.y", -16, 16))
-    return ORNAMENTS[kind](d.rng(f"{name}.form"), size * d(f"{name}.size", 0.88, 1.12), centre,
-        7.0 * plan.weight, paints)  # fmt: skip
+    return ORNAMENTS[kind](
+        d.rng(f"{name}.form"), size * d(f"{name}.size", 0.88, 1.12), centre, 7.0 * plan.weight, paints
+    )
 
 
 def _cheek(plan: Plan, d: Dice, lines: Weights | None = None) -> list[Shape]:
@@ -169,8 +210,10 @@ def zhenglian(plan: Plan) -> None:
     _base(plan)
     _blush(plan)
     brows = {"worm": 3, "sword": 3, "curl": 2, "thin": 2 if plan.main == "white" else 0.5, "knit": 1.5}
-    plan.pair("brows", lambda p, e: features.brow(p, e, brows, ink=ink, rimmed=e.chance("brow.rimmed",
-        0.4) and p.main != "black"))  # fmt: skip
+    plan.pair(
+        "brows",
+        lambda p, e: features.brow(p, e, brows, ink=ink, rimmed=e.chance("brow.rimmed", 0.4) and p.main != "black"),
+    )
     plan.pair("sockets", _lids)
     face.eyes(plan)
     if d.chance("folds", 0.75):
@@ -206,8 +249,12 @@ def hua_sankuaiwa(plan: Plan) -> None:
     _base(plan)
     _blush(plan)
     paint = d.pick("tile.paint", {"white": 3, "second": 1, "third": 1.2})
-    _tiled(plan, True, {"bar": 2, "sweep": 2, "blade": 2, "hook": 3, "fork": 3, "flame": 3, "loop": 4,
-        "claw": 2, "wave": 2}, paint=paint)  # fmt: skip
+    _tiled(
+        plan,
+        True,
+        {"bar": 2, "sweep": 2, "blade": 2, "hook": 3, "fork": 3, "flame": 3, "loop": 4, "claw": 2, "wave": 2},
+        paint=paint,
+    )
     if d.chance("cheeked", 0.75):
         plan.pair("cheeks", _cheek)
     _lower(plan, 0.55, True, noses={"side": 5, "line": 2, "pit": 2, "curl": 2})
@@ -219,10 +266,26 @@ def liufen(plan: Plan) -> None:
     d = plan.dice
     _base(plan)
     arch, dip = d("six.arch", -30, 30), d("six.dip", -26, 20)
-    lobe = [(26, 486), (38, 380), (32, 200), (26, -20), (560, -40), (560, 440), (366, 420 + dip),
-        (318, 352 + arch), (250, 340 + arch), (190, 392 + arch * 0.5), (120, 446), (60, 470)]  # fmt: skip
-    plan.pair("tiles", lambda p, e: nest(Shape(outline(lobe, (0, 3, 4, 5)), "white", region="tile"),
-        ("black", 5 * p.weight), ("rim", 9)))  # fmt: skip
+    lobe = [
+        (26, 486),
+        (38, 380),
+        (32, 200),
+        (26, -20),
+        (560, -40),
+        (560, 440),
+        (366, 420 + dip),
+        (318, 352 + arch),
+        (250, 340 + arch),
+        (190, 392 + arch * 0.5),
+        (120, 446),
+        (60, 470),
+    ]
+    plan.pair(
+        "tiles",
+        lambda p, e: nest(
+            Shape(outline(lobe, (0, 3, 4, 5)), "white", region="tile"), ("black", 5 * p.weight), ("rim", 9)
+        ),
+    )
     strip = {
         "band": [(0, 470), (26, 440), (34, 330), (46, 150), (66, -20)],
         "wedge": [(0, 478), (14, 400), (30, 260), (58, 110), (104, -20)],
@@ -235,27 +298,48 @@ def liufen(plan: Plan) -> None:
     plan.put("tiles", nest(Shape(ring, "main", region="strip"), ("rim", 6), ("black", 4)))
     form = d.pick("six.brow", {"tear": 3, "line": 2, "dots": 1, "long": 4})
     if form == "tear":
-        tears = nest(Shape(face.tear(96, 410, 26, 124, 14), "black", region="brow"), ("rim", 8),
-            (d.pick("six.paint", ("second", "third")), 11), ("rim", 6))  # fmt: skip
+        tears = nest(
+            Shape(face.tear(96, 410, 26, 124, 14), "black", region="brow"),
+            ("rim", 8),
+            (d.pick("six.paint", ("second", "third")), 11),
+            ("rim", 6),
+        )
         plan.put("brows", both(tears))
     elif form == "line":
-        strokes = [blade([(64, 440), (110, 372), (190, 312), (290, 270)], [4, 26, 24, 0]),
-            blade([(120, 340), (170, 250), (250, 190)], [0, 16, 0]), blade([(96, 330), (124, 250),
-            (176, 170)], [0, 14, 0])]  # fmt: skip
+        strokes = [
+            blade([(64, 440), (110, 372), (190, 312), (290, 270)], [4, 26, 24, 0]),
+            blade([(120, 340), (170, 250), (250, 190)], [0, 16, 0]),
+            blade([(96, 330), (124, 250), (176, 170)], [0, 14, 0]),
+        ]
         plan.put("brows", both([Shape(s, "black", region="brow") for s in strokes]))
     elif form == "dots":
-        plan.put("brows", both([Shape(blade([(70, 430), (120, 380), (196, 350)], [6, 30, 0]), "black",
-            region="brow"), *nest(Shape(ellipse(112, 296, 20, 24), "second", region="brow"),
-            ("black", 5))]))  # fmt: skip
+        plan.put(
+            "brows",
+            both(
+                [
+                    Shape(blade([(70, 430), (120, 380), (196, 350)], [6, 30, 0]), "black", region="brow"),
+                    *nest(Shape(ellipse(112, 296, 20, 24), "second", region="brow"), ("black", 5)),
+                ]
+            ),
+        )
     else:
-        plan.pair("brows", lambda p, e: features.brow(p, e, {"blade": 2, "claw": 2, "fork": 1, "hook": 2,
-            "flame": 1, "worm": 1, "spiral": 1}, True))  # fmt: skip
+        plan.pair(
+            "brows",
+            lambda p, e: features.brow(
+                p, e, {"blade": 2, "claw": 2, "fork": 1, "hook": 2, "flame": 1, "worm": 1, "spiral": 1}, True
+            ),
+        )
     if d.chance("six.socket", 0.55):
         plan.pair("sockets", lambda p, e: features.socket(p, e, {"leaf": 2, "drop": 3, "whale": 1, "kidney": 1}))
     else:
-        lid = [Shape(blade([(60, 508), (100, 470), (170, 458), (240, 440), (310, 390)], [0, 20, 30, 26, 0]),
-            "line", region="socket"), Shape(blade([(72, 514), (120, 532), (200, 522), (262, 480)], [0, 10,
-            12, 0]), "line", region="socket")]  # fmt: skip
+        lid = [
+            Shape(
+                blade([(60, 508), (100, 470), (170, 458), (240, 440), (310, 390)], [0, 20, 30, 26, 0]),
+                "line",
+                region="socket",
+            ),
+            Shape(blade([(72, 514), (120, 532), (200, 522), (262, 480)], [0, 10, 12, 0]), "line", region="socket"),
+        ]
         plan.put("sockets", both(lid))
     face.eyes(plan)
     if d.chance("folds", 0.5):
@@ -270,18 +354,30 @@ def shizimen(plan: Plan) -> None:
     d = plan.dice
     _base(plan, "white")
     main = plan.main
-    top, mid = (d("cross.top", 30, 60), d("cross.mid", 14, 21)) if main == "white" else (d("cross.top", 132,
-        190), d("cross.mid", 32, 44))  # fmt: skip
+    top, mid = (
+        (d("cross.top", 30, 60), d("cross.mid", 14, 21))
+        if main == "white"
+        else (d("cross.top", 132, 190), d("cross.mid", 32, 44))
+    )
     if main == "black":
         top, mid = top + 30, mid + 6
-    strip = [(top, -20), (top * 0.72, 180), (mid + 6, 360), (mid, 470), (mid * 0.8, 560), (mid + 14, 630),
-        (mid + 4, 668), (0, 680)]  # fmt: skip
+    strip = [
+        (top, -20),
+        (top * 0.72, 180),
+        (mid + 6, 360),
+        (mid, 470),
+        (mid * 0.8, 560),
+        (mid + 14, 630),
+        (mid + 4, 668),
+        (0, 680),
+    ]
     paint = "black" if main == "white" and d.chance("cross.black", 0.5) else "second" if main == "white" else "main"
     ring = outline([*strip, *flip(strip[:-1])], (0, 14))
     rims = [("white", 10), ("black", 4)] if paint != "black" else []
     plan.put("tiles", nest(Shape(ring, paint, region="strip"), *rims))
-    sockets = {"white": {"leaf": 3, "kidney": 2}, "black": {"wing": 3, "drop": 2}}.get(main,
-        {"wing": 3, "drop": 3, "leaf": 2})  # fmt: skip
+    sockets = {"white": {"leaf": 3, "kidney": 2}, "black": {"wing": 3, "drop": 2}}.get(
+        main, {"wing": 3, "drop": 3, "leaf": 2}
+    )
     brows = {"blade": 2, "claw": 2, "flame": 2, "hook": 2, "fork": 2, "spiral": 1}
     if main == "white":
         brows = {"blade": 3, "hook": 2, "spiral": 2}
@@ -292,11 +388,29 @@ def shizimen(plan: Plan) -> None:
     if main == "white":
         _blush(plan)
     else:
-        cheek = [(420, 590), (340, 612), (252, 604), (204, 640), (232, 720), (268, 800), (230, 880),
-            (190, 1000), (460, 1000)]  # fmt: skip
+        cheek = [
+            (420, 590),
+            (340, 612),
+            (252, 604),
+            (204, 640),
+            (232, 720),
+            (268, 800),
+            (230, 880),
+            (190, 1000),
+            (460, 1000),
+        ]
         if main == "black":  # black must outweigh the white it is set in
-            cheek = [(420, 520), (330, 588), (240, 600), (172, 628), (196, 720), (232, 800), (220, 880),
-                (170, 1000), (460, 1000)]  # fmt: skip
+            cheek = [
+                (420, 520),
+                (330, 588),
+                (240, 600),
+                (172, 628),
+                (196, 720),
+                (232, 800),
+                (220, 880),
+                (170, 1000),
+                (460, 1000),
+            ]
         cheek = outline(cheek, (0, 7, 8))
         plan.put("cheeks", both(nest(Shape(cheek, "main", region="cheek"), ("white", 9), ("black", 5))))
     if d.chance("emblemed", 0.0):
@@ -339,11 +453,21 @@ def yuanbao(plan: Plan) -> None:
     """元宝: forehead and lower face differ in colour; the boundary has the shape of an ingot."""
     d = plan.dice
     _base(plan)
-    crown = d.pick("ingot.paint", {"pale": 3,
-        "white": 2}) if plan.main != "white" else d.pick("ingot.white", ("lilac", "blush", "pale"))  # fmt: skip
+    crown = (
+        d.pick("ingot.paint", {"pale": 3, "white": 2})
+        if plan.main != "white"
+        else d.pick("ingot.white", ("lilac", "blush", "pale"))
+    )
     lift, waist = d("ingot.lift", -40, 20), d("ingot.waist", -26, 22)
-    right = [(0, 396 + waist), (66, 394 + waist), (116, 336 + lift), (186, 282 + lift), (270, 294 + lift),
-        (336, 240 + lift), (440, 160 + lift)]  # fmt: skip
+    right = [
+        (0, 396 + waist),
+        (66, 394 + waist),
+        (116, 336 + lift),
+        (186, 282 + lift),
+        (270, 294 + lift),
+        (336, 240 + lift),
+        (440, 160 + lift),
+    ]
     ring = outline([*right, (500, -40), *flip([*right[1:], (500, -40)])], (6, 7, 8, 9))
     plan.put("tiles", nest(Shape(ring, crown, region="crown"), ("black", 6), ("rim", 9)))
     brows = {"worm": 2, "sword": 2, "curl": 2, "thin": 1, "blade": 1}
@@ -374,8 +498,14 @@ def seng(plan: Plan) -> None:
         plan.put("emblem", both([Shape(ellipse(x, y, 10, 10), "line", region="emblem") for x, y in spots]))
     else:
         y, r = d("relic.y", 168, 210), d("relic.r", 30, 46)
-        plan.put("emblem", nest(Shape(ellipse(0, y, r, r), "red" if plan.main != "red" else "yellow",
-            region="emblem"), ("white", 7), ("black", 5)))  # fmt: skip
+        plan.put(
+            "emblem",
+            nest(
+                Shape(ellipse(0, y, r, r), "red" if plan.main != "red" else "yellow", region="emblem"),
+                ("white", 7),
+                ("black", 5),
+            ),
+        )
     plan.pair("lines", features.folds)
     _lower(plan, 0.45, noses={"line": 1, "curl": 1})
     features.gap(plan, {"wrinkles": 1, "knit": 1, "none": 1})
@@ -387,23 +517,43 @@ def taijian(plan: Plan) -> None:
     _base(plan)
     _blush(plan)
     plan.pair("brows", lambda p, e: features.brow(p, e, {"thin": 3, "sword": 1}, ink="line", rimmed=False))
-    plan.pair("sockets", lambda p, e: [Shape(blade([(60, 508), (100, 472), (170, 458), (232, 448),
-        (290, 410)], [0, 18, 26, 20, 0]), "line", region="socket"), Shape(blade([(72, 514), (126, 532),
-        (200, 520)], [0, 10, 0]), "line", region="socket")])  # fmt: skip
+    plan.pair(
+        "sockets",
+        lambda p, e: [
+            Shape(
+                blade([(60, 508), (100, 472), (170, 458), (232, 448), (290, 410)], [0, 18, 26, 20, 0]),
+                "line",
+                region="socket",
+            ),
+            Shape(blade([(72, 514), (126, 532), (200, 520)], [0, 10, 0]), "line", region="socket"),
+        ],
+    )
     face.eyes(plan)
     plan.pair("lines", features.folds)
     fat = 10 * plan.weight
-    plan.put("lines", both([Shape(blade([(104, 850), (170, 826), (224, 770)], [0, fat, 0]), "line",
-        region="wrinkle"), Shape(blade([(60, 934), (140, 914), (204, 858)], [0, fat, 0]), "line",
-        region="wrinkle")]))  # fmt: skip
+    plan.put(
+        "lines",
+        both(
+            [
+                Shape(blade([(104, 850), (170, 826), (224, 770)], [0, fat, 0]), "line", region="wrinkle"),
+                Shape(blade([(60, 934), (140, 914), (204, 858)], [0, fat, 0]), "line", region="wrinkle"),
+            ]
+        ),
+    )
     face.nose(plan, {"line": 1, "curl": 1})
     face.mouth(plan, False, {"frown": 2, "lips": 2, "smile": 1})
     features.gap(plan, {"wrinkles": 1, "knit": 1})
     if d.chance("hat", 0.7):
         face.hat(plan)
     else:
-        plan.put("emblem", nest(Shape(ellipse(0, 180, 44, 44), "red" if plan.main != "red" else "white",
-            region="emblem"), ("white", 7), ("black", 5)))  # fmt: skip
+        plan.put(
+            "emblem",
+            nest(
+                Shape(ellipse(0, 180, 44, 44), "red" if plan.main != "red" else "white", region="emblem"),
+                ("white", 7),
+                ("black", 5),
+            ),
+        )
 
 
 def shenxian(plan: Plan) -> None:
@@ -432,22 +582,61 @@ def chou(plan: Plan) -> None:
     d = plan.dice
     _base(plan, "skin")
     form, s = d.pick("patch", {"curd": 2, "jujube": 2, "waist": 2, "ingot": 3, "moon": 2}), d("patch.size", 1.0, 1.22)
-    right = {"curd": [(0, 414), (96, 418), (196, 428), (236, 476), (230, 560), (204, 640), (140, 694),
-        (60, 704), (0, 704)], "jujube": [(0, 366), (60, 388), (140, 440), (186, 530), (160, 630), (84, 700),
-        (0, 726)], "waist": [(0, 452), (60, 430), (140, 404), (220, 420), (256, 490), (226, 560),
-        (150, 606), (112, 660), (80, 704), (0, 712)], "ingot": [(0, 448), (70, 436), (150, 396), (232, 380),
-        (276, 430), (262, 520), (212, 600), (176, 676), (96, 716), (0, 722)], "moon": [(0, 446), (56, 424),
-        (140, 402), (236, 436), (280, 540), (264, 650), (200, 716), (110, 696), (60, 712), (0, 716)]}[form]  # fmt: skip
+    right = {
+        "curd": [(0, 414), (96, 418), (196, 428), (236, 476), (230, 560), (204, 640), (140, 694), (60, 704), (0, 704)],
+        "jujube": [(0, 366), (60, 388), (140, 440), (186, 530), (160, 630), (84, 700), (0, 726)],
+        "waist": [
+            (0, 452),
+            (60, 430),
+            (140, 404),
+            (220, 420),
+            (256, 490),
+            (226, 560),
+            (150, 606),
+            (112, 660),
+            (80, 704),
+            (0, 712),
+        ],
+        "ingot": [
+            (0, 448),
+            (70, 436),
+            (150, 396),
+            (232, 380),
+            (276, 430),
+            (262, 520),
+            (212, 600),
+            (176, 676),
+            (96, 716),
+            (0, 722),
+        ],
+        "moon": [
+            (0, 446),
+            (56, 424),
+            (140, 402),
+            (236, 436),
+            (280, 540),
+            (264, 650),
+            (200, 716),
+            (110, 696),
+            (60, 712),
+            (0, 716),
+        ],
+    }[form]
     right = [(x * s, 560 + (y - 560) * s) for x, y in right]
     rims = [("black", 5)]
     if d.chance("patch.double", 0.4):
         rims += [("white", 8), (d.pick("patch.paint", ("orange", "pink", "grey")), 9), ("black", 4)]
     plan.put("tiles", nest(Shape(outline([*right, *flip(right[1:-1])]), "white", region="tile"), *rims))
     plan.pair("brows", lambda p, e: features.brow(p, e, {"sad": 3, "knit": 2, "thin": 1, "feather": 1}, rimmed=False))
-    lids = [Shape(blade([(64, 512), (104, 476), (170, 468), (228, 500), (262, 524)], [0, 14, 18, 10, 0]),
-        "black", region="socket"), Shape(blade([(80, 516), (128, 530), (190, 522)], [0, 8, 0]), "black",
-        region="socket"), Shape(blade([(226, 540), (270, 556), (300, 590)], [0, 9, 0]), "black",
-        region="wrinkle")]  # fmt: skip
+    lids = [
+        Shape(
+            blade([(64, 512), (104, 476), (170, 468), (228, 500), (262, 524)], [0, 14, 18, 10, 0]),
+            "black",
+            region="socket",
+        ),
+        Shape(blade([(80, 516), (128, 530), (190, 522)], [0, 8, 0]), "black", region="socket"),
+        Shape(blade([(226, 540), (270, 556), (300, 590)], [0, 9, 0]), "black", region="wrinkle"),
+    ]
     plan.put("sockets", both(lids))
     face.eyes(plan)
     if d.chance("rouge", 0.6):
@@ -456,13 +645,33 @@ def chou(plan: Plan) -> None:
     face.nose(plan, {"line": 1})
     form = d.pick("clown.beard", {"whisker": 3, "goat": 2, "none": 2, "dot": 1})
     if form == "whisker":
-        plan.put("beard", both([Shape(blade([(10, 728), (60, 722), (120, 742), (176, 716), (196, 690)], [10,
-            18, 14, 10, 0]), "black", region="beard")]))  # fmt: skip
+        plan.put(
+            "beard",
+            both(
+                [
+                    Shape(
+                        blade([(10, 728), (60, 722), (120, 742), (176, 716), (196, 690)], [10, 18, 14, 10, 0]),
+                        "black",
+                        region="beard",
+                    )
+                ]
+            ),
+        )
     elif form == "goat":
-        plan.put("beard", Shape(outline([(0, 836), (44, 850), (36, 910), (0, 990), (-36, 910), (-44, 850)],
-            (3,)), "black", region="beard"))  # fmt: skip
-        plan.put("beard", both([Shape(blade([(12, 726), (60, 718), (110, 740), (140, 790)], [8, 16, 12, 0]),
-            "black", region="beard")]))  # fmt: skip
+        plan.put(
+            "beard",
+            Shape(
+                outline([(0, 836), (44, 850), (36, 910), (0, 990), (-36, 910), (-44, 850)], (3,)),
+                "black",
+                region="beard",
+            ),
+        )
+        plan.put(
+            "beard",
+            both(
+                [Shape(blade([(12, 726), (60, 718), (110, 740), (140, 790)], [8, 16, 12, 0]), "black", region="beard")]
+            ),
+        )
     face.mouth(plan, False, {"lips": 4, "smile": 1})
     if d.chance("hat", 0.75):
         face.hat(plan)
