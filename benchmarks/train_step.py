@@ -1,13 +1,15 @@
-"""Seconds of one StyleGAN2 training step, and its peak memory: lianpu's networks beside others, taken in turns in one process.
+"""Seconds of one StyleGAN2 training step, and its peak memory: lianpu's networks beside others, taken in turns in one
+process.
 
-    python benchmarks/train_step.py --threads 2 --to benchmarks/results/train_step.json
-    python benchmarks/train_step.py --reference PATH/TO/stylegan2-ada-pytorch --third-party PATH/TO/rosinality-stylegan2-pytorch
+python benchmarks/train_step.py --threads 2 --to benchmarks/results/train_step.json python benchmarks/train_step.py
+--reference PATH/TO/stylegan2-ada-pytorch --third-party PATH/TO/rosinality-stylegan2-pytorch
 
-`fast` is what lianpu trains with, `plain` the same networks on `lianpu.ops.plain`, the step-by-step version that judges it. The others
-are imported from your own checkouts, unmodified but for the port's channel table; without them only lianpu's two are timed.
-Every contender does the same: the four phases of a step on random pictures, a new z each, style mixing 0.9, Adam. A number is the median
-of its rounds; a ratio is the median over rounds of (theirs / ours), both measured within the same round. Memory is the peak of a child
-process that does two rounds of one contender.
+`fast` is what lianpu trains with, `plain` the same networks on `lianpu.ops.plain`, the step-by-step version that
+judges it. The others are imported from your own checkouts, unmodified but for the port's channel table; without them
+only lianpu's two are timed. Every contender does the same: the four phases of a step on random pictures, a new z
+each, style mixing 0.9, Adam. A number is the median of its rounds; a ratio is the median over rounds of (theirs /
+ours), both measured within the same round. Memory is the peak of a child process that does two rounds of one
+contender.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ CONFIGS = {
     "C64": (StyleGAN2Config(resolution=64, channel_base=4096, channel_max=128, mapping_layers=2), 16),
     "C64-512": (StyleGAN2Config(resolution=64, channel_base=16384, channel_max=512, mapping_layers=2), 4),
 }
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 PHASES = ("G", "D", "G path", "D R1")
 GAMMA = 0.0512
 
@@ -146,8 +149,8 @@ def reference(config: StyleGAN2Config, folder: Path) -> Contender:
 
 
 def third_party(config: StyleGAN2Config, folder: Path) -> Contender:
-    """The usual third-party port. Its channels are written into its source: they are replaced by the configuration's on loading, and
-    the CUDA extensions it compiles on import are left out.
+    """The usual third-party port. Its channels are written into its source: they are replaced by the configuration's
+    on loading, and the CUDA extensions it compiles on import are left out.
     """
     import torch.utils.cpp_extension as extension
 
@@ -191,13 +194,14 @@ def measure(args: argparse.Namespace, config: StyleGAN2Config, batch: int) -> di
     known = {name: make(config) for name, make in contenders(args).items() if name in args.only}
     seconds: dict[str, dict[str, list[float]]] = {name: {phase: [] for phase in PHASES} for name in known}
     real = torch.rand(batch, 3, config.resolution, config.resolution) * 2 - 1
+    clock = CLOCKS[args.clock]
     for round_ in range(args.rounds + 1):
         for phase in PHASES:
             for name, contender in known.items():
-                start = time.perf_counter()
+                start = clock()
                 contender.run(phase, real)
                 if round_:  # the first warms up
-                    seconds[name][phase].append(time.perf_counter() - start)
+                    seconds[name][phase].append(clock() - start)
         print(f"round {round_} of {args.rounds}", file=sys.stderr, flush=True)
     for phases in seconds.values():
         phases["G + D"] = [a + b for a, b in zip(phases["G"], phases["D"], strict=True)]
@@ -246,6 +250,9 @@ def main() -> None:
     parser.add_argument("--third-party", type=Path, help="a checkout of rosinality/stylegan2-pytorch")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument(
+        "--clock", choices=CLOCKS, default="wall", help="cpu: processor time of one thread, for a machine that others use"
+    )
     parser.add_argument("--to", type=Path, help="the JSON file to write")
     parser.add_argument("--note", default="", help="what else the machine was doing; goes into the file")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
@@ -256,8 +263,8 @@ def main() -> None:
     if args.child:
         return child(args)
     report: dict[str, Any] = {
-        "what": "seconds per training phase (medians); times_as_fast = contender / fast, median over rounds; peak RSS in MB",
-        "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "threads": args.threads, "system": platform.system()},
+        "what": "seconds per phase of a training step; times_as_fast = contender / fast, median over rounds; peak RSS in MB",
+        "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "threads": args.threads, "clock": args.clock, "system": platform.system()},
         "versions": {"lianpu": lianpu.__version__, "torch": torch.__version__, "python": platform.python_version()},
         "rounds": args.rounds,
         "note": args.note,
@@ -277,7 +284,8 @@ def main() -> None:
 def _peak_rss() -> int:
     """Megabytes. Linux's getrusage would count the parent too, whose pages a child starts with."""
     with contextlib.suppress(OSError):
-        return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) // 2**10  # type: ignore[index]
+        status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+        return int(status["VmHWM"].split()[0]) // 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (2**20 if sys.platform == "darwin" else 2**10)
 
 

@@ -132,7 +132,7 @@ def main() -> None:
     masks, built, run, made = (options.to / name for name in ("masks", "data", "run", "generated"))
 
     sampled, _ = demo.lianpu(
-        "data", "sample", "masks", "--n", "240", "--seed", "0", "--size", "256", "--to", masks, "--svg"
+        "data", "sample", "masks", "--n", "240", "--seed", "0", "--size", "256", "--to", masks
     )
     pngs = sorted(masks.glob("*.png"))
     sheet = contact_sheet(pngs[:40], options.to / "drawn.png", columns=8)

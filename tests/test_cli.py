@@ -130,6 +130,7 @@ def test_progress_line_reads_well():
     from lianpu.progress import duration, training_line
 
     status = {
+        "recipe": "tiny-64-ada",
         "kimg": 12.34,
         "of_kimg": 400,
         "images_per_second": 18.2,
@@ -140,7 +141,7 @@ def test_progress_line_reads_well():
         "loss/G": 0.93,
         "loss/D": 1.2,
     }
-    assert training_line("tiny-64-ada", status) == (
+    assert training_line(status) == (
         "tiny-64-ada  12.3/400 kimg  18.2 img/s  ETA 5 h 54 m  p 0.120  r_t 0.550  G 0.930  D 1.200  next save 2 m"
     )
     assert [duration(s) for s in (None, 3, 60, 3700, 180000)] == ["...", "3 s", "1 m", "1 h 01 m", "2 d 2 h"]

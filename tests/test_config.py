@@ -22,6 +22,8 @@ def test_yan2023_follows_the_seed():
         c = recipes.find(f"yan2023-{name}").config
         assert (c.net.resolution, c.batch, c.augment.interval) == (256, 64, 4)  # r_t over 4 x 64 pictures
     assert recipes.find("yan2023-ada").config.augment.transforms == "bgcfnc"  # 18 transforms
+    assert 0 < recipes.find("yan2023-ada").config.augment.p_max < 1  # p in [0, 1)
+    assert recipes.find("yan2023-diffusion").config.net.time == "label"
     assert "not run" in recipes.find("yan2023-ada").cost
 
 

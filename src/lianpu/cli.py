@@ -100,7 +100,7 @@ def sample(
     from lianpu.data.samples import masks
     from lianpu.progress import Progress
 
-    progress = Progress("sample", quiet=quiet)
+    progress = Progress(quiet=quiet)
     masks.write(
         to,
         count,
@@ -163,7 +163,7 @@ def build(
     from lianpu.data import build as building
     from lianpu.progress import Progress
 
-    progress = Progress("build", quiet=quiet or json)
+    progress = Progress(quiet=quiet or json)
     report = building.build(
         list(sources),
         to,
@@ -282,7 +282,7 @@ def train(
             fix="lianpu train --data DATA --recipe tiny-64-ada --out runs/x",
         )
     first = os.environ.get("RANK", "0") == "0"
-    progress = Progress(recipe or out.name, quiet=quiet or not first, as_json=json)
+    progress = Progress(quiet=quiet or not first, as_json=json)
     _out(
         api.train(
             out,

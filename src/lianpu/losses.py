@@ -12,8 +12,8 @@ __all__ = ["logistic", "nonsaturating", "path_lengths", "path_penalty", "r1"]
 
 
 def logistic(score_real: Tensor, score_fake: Tensor) -> Tensor:
-    """Yan et al. 2023, L_D = -E[g1(D(T(x)))] - E[g2(D(T(G(z))))], with g1(s) = log sigmoid(s) and g2(s) = log(1 - sigmoid(s)), the
-    functions of Goodfellow et al. 2014, Eq. 1. Scores (n, 1) of real and generated pictures -> ().
+    """Yan et al. 2023, L_D = -E[g1(D(T(x)))] - E[g2(D(T(G(z))))], with g1(s) = log sigmoid(s) and g2(s) = log(1 -
+    sigmoid(s)), the functions of Goodfellow et al. 2014, Eq. 1. Scores (n, 1) of real and generated pictures -> ().
     """
     return F.softplus(-score_real).mean() + F.softplus(score_fake).mean()
 
@@ -21,7 +21,8 @@ def logistic(score_real: Tensor, score_fake: Tensor) -> Tensor:
 def nonsaturating(score_fake: Tensor) -> Tensor:
     """Goodfellow et al. 2014, Sec. 3: L_G = -E[g1(D(T(G(z))))], g1(s) = log sigmoid(s). Scores (n, 1) -> ().
 
-    Yan et al. 2023 print L_G = E[g2(...)], whose gradient vanishes where D is sure of itself; StyleGAN2, which they train, minimises this.
+    Yan et al. 2023 print L_G = E[g2(...)], whose gradient vanishes where D is sure of itself; StyleGAN2, which they
+    train, minimises this.
     """
     return F.softplus(-score_fake).mean()
 
@@ -29,18 +30,19 @@ def nonsaturating(score_fake: Tensor) -> Tensor:
 def r1(scores: Tensor, real: Tensor) -> Tensor:
     """Mescheder et al. 2018, Eq. 9, without gamma / 2: |grad_x D(x)|^2 of every picture, (n,).
 
-    scores: (n, 1), computed from `real` (n, c, h, w), which requires grad. `real` are the pictures before augmentation: the gradient is
-    taken through it (Karras et al. 2020a).
+    scores: (n, 1), computed from `real` (n, c, h, w), which requires grad. `real` are the pictures before
+    augmentation: the gradient is taken through it (Karras et al. 2020a).
     """
     (gradient,) = torch.autograd.grad(scores.sum(), real, create_graph=True)
     return gradient.square().sum((1, 2, 3))
 
 
 def path_lengths(images: Tensor, ws: Tensor, noise: Tensor) -> Tensor:
-    """Karras et al. 2020b, Eq. 4: the lengths |J_w^T y| of every picture, (n,), root mean square over the layers that w enters.
+    """Karras et al. 2020b, Eq. 4: the lengths |J_w^T y| of every picture, (n,), root mean square over the layers that
+    w enters.
 
-    images: (n, c, h, w), computed from ws (n, num_ws, w_dim); noise: standard normal, shaped like images, scaled here to y so that
-    the length does not depend on the resolution.
+    images: (n, c, h, w), computed from ws (n, num_ws, w_dim); noise: standard normal, shaped like images, scaled here
+    to y so that the length does not depend on the resolution.
     """
     y = noise / math.sqrt(images.shape[2] * images.shape[3])
     (gradient,) = torch.autograd.grad((images * y).sum(), ws, create_graph=True)  # J_w^T y
@@ -52,8 +54,9 @@ def path_penalty(
 ) -> tuple[Tensor, Tensor]:
     """Karras et al. 2020b, Eq. 4: (|J_w^T y| - a)^2 of every picture, (n,), and the new running mean a, ().
 
-    average: a so far, 0 at the start; a <- a + decay (mean - a). As in the authors' training the new a enters the penalty with its
-    gradient. mean: of the lengths over all processes, when several share a batch; otherwise that of `lengths`.
+    average: a so far, 0 at the start; a <- a + decay (mean - a). As in the authors' training the new a enters the
+    penalty with its gradient. mean: of the lengths over all processes, when several share a batch; otherwise that of
+    `lengths`.
     """
     average = torch.lerp(average, lengths.mean() if mean is None else mean, decay)
     return (lengths - average).square(), average.detach()

@@ -29,8 +29,8 @@ def duration(seconds: float | None) -> str:
 class Progress:
     """Writes to stderr; stdout stays for data."""
 
-    def __init__(self, name: str, *, quiet: bool = False, as_json: bool = False, stream: TextIO | None = None) -> None:
-        self.name, self.quiet, self.json = name, quiet, as_json
+    def __init__(self, *, quiet: bool = False, as_json: bool = False, stream: TextIO | None = None) -> None:
+        self.quiet, self.json = quiet, as_json
         self.stream = stream or sys.stderr
         self.live = self.stream.isatty() and not as_json
         self._shown = 0.0
@@ -52,7 +52,7 @@ class Progress:
                 self._write(json.dumps({"event": "tick", **status}))
         elif tick or (self.live and time.monotonic() - self._shown > 0.2):
             self._shown = time.monotonic()
-            self._line(training_line(self.name, status), keep=tick)
+            self._line(training_line(status), keep=tick)
 
     def count(self, done: int, total: int, what: str) -> None:
         """'what 312/1782', in place on a terminal, else in ten steps."""
@@ -81,10 +81,10 @@ class Progress:
         self.stream.flush()
 
 
-def training_line(name: str, status: dict[str, Any]) -> str:
+def training_line(status: dict[str, Any]) -> str:
     """tiny-64-ada  12.3/400 kimg  18.2 img/s  ETA 5 h 54 m  p 0.120  r_t 0.55  G 0.93  D 1.20  next save 2 m"""
     parts = [
-        f"{name}  {status['kimg']:.1f}/{status['of_kimg']:g} kimg  {status['images_per_second']:.1f} img/s",
+        f"{status['recipe']}  {status['kimg']:.1f}/{status['of_kimg']:g} kimg  {status['images_per_second']:.1f} img/s",
         f"ETA {duration(status['eta_seconds'])}",
     ]
     for key in ("p", "r_t", "T"):

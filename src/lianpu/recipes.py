@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from lianpu.config import AugmentConfig, StyleGAN2Config, TrainConfig
 from lianpu.errors import UsageError, did_you_mean
@@ -21,16 +22,24 @@ class Recipe:
     """Machine and time."""
     score: str = "not run yet"
     """What came out."""
-    paper: str = ""
 
+
+_BELOW_ONE = 1 - 2**-10  # the seed: p in [0, 1), so that the transformation can be undone as a change of distributions
 
 REGIMES = {
     "stylegan2": AugmentConfig(mode="none"),
-    "ada": AugmentConfig(mode="ada"),
-    "apa": AugmentConfig(mode="apa"),
+    "ada": AugmentConfig(mode="ada", p_max=_BELOW_ONE),
+    "apa": AugmentConfig(mode="apa", p_max=_BELOW_ONE),
     "diffusion": AugmentConfig(mode="diffusion", speed_kimg=100),
 }
-"""The four rows of Yan et al. 2023, Table 1."""
+"""The four rows of Yan et al. 2023, Table 1: 18 transforms, N = 4 minibatches, p in [0, 1)."""
+
+PUBLISHED = {
+    "karras2020-ada": ("StyleGAN2 + ADA as its authors run it: 12 transforms, p without upper bound",
+                       AugmentConfig(mode="ada", transforms="bgc")),
+    "jiang2021-apa": ("StyleGAN2 + APA as its authors run it: p without upper bound", AugmentConfig(mode="apa")),
+}  # fmt: skip
+"""Where the seed and the methods' own papers differ."""
 
 _SAY = {
     "stylegan2": "StyleGAN2, the discriminator sees the pictures as they are",
@@ -38,12 +47,16 @@ _SAY = {
     "apa": "StyleGAN2 + APA: some reals are replaced by generated pictures (Jiang et al. 2021)",
     "diffusion": "Diffusion-GAN: noise of adaptive strength, and a discriminator that knows how much (Wang et al. 2023)",
 }
+_NEEDS_A_GPU = "not run here: needs a GPU; `lianpu train --recipe NAME --dry-run` states parameters, FLOPs and memory"
 
 
-def _with(base: TrainConfig, regime: str) -> TrainConfig:
-    augment = REGIMES[regime]
-    time = "label" if augment.mode == "diffusion" else "none"
-    return replace(base, augment=augment, net=replace(base.net, time=time))
+def _shown(base: TrainConfig, augment: AugmentConfig, time: Literal["label", "sinusoidal"] = "label") -> TrainConfig:
+    return replace(base, augment=augment, net=replace(base.net, time=time if augment.mode == "diffusion" else "none"))
+
+
+def _tiny(base: TrainConfig, regime: str) -> TrainConfig:
+    """Runs of a few hundred thousand pictures: p must be able to move within them, and t to be told apart from the start."""
+    return _shown(base, replace(REGIMES[regime], speed_kimg=100), "sinusoidal")
 
 
 _TINY_32 = TrainConfig(
@@ -62,7 +75,7 @@ _TINY_64 = TrainConfig(
     tick_kimg=2,
     snapshot_kimg=10,
 )
-_YAN_2023 = TrainConfig(  # 256 px, batch 64: the seed states 4 x 64 = 256 pictures for r_t
+_YAN_2023 = TrainConfig(  # 256 px, batch 64: the seed counts r_t over 4 x 64 = 256 pictures
     net=StyleGAN2Config(resolution=256, channel_base=16384, channel_max=512, mbstd_group=8, mapping_layers=8),
     batch=64,
     kimg=25000,
@@ -72,26 +85,32 @@ _YAN_2023 = TrainConfig(  # 256 px, batch 64: the seed states 4 x 64 = 256 pictu
     tick_kimg=4,
     snapshot_kimg=200,
 )
+_OPERA_MASK_64 = replace(
+    _TINY_64,
+    net=replace(_TINY_64.net, classes=7),
+    augment=AugmentConfig(mode="ada"),
+    kimg=800,
+    path_every=8,
+    snapshot_kimg=4,
+)
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in [
-        *(Recipe(f"tiny-32-{r}", f"{_SAY[r]}; 32 px, for a CPU.", _with(_TINY_32, r)) for r in REGIMES),
-        *(Recipe(f"tiny-64-{r}", f"{_SAY[r]}; 64 px, for a CPU with patience.", _with(_TINY_64, r)) for r in REGIMES),
+        *(Recipe(f"tiny-32-{r}", f"{_SAY[r]}; 32 px, for a CPU.", _tiny(_TINY_32, r)) for r in REGIMES),
+        *(Recipe(f"tiny-64-{r}", f"{_SAY[r]}; 64 px, for a CPU with patience.", _tiny(_TINY_64, r)) for r in REGIMES),
         *(
-            Recipe(
-                f"yan2023-{r}",
-                f"{_SAY[r]}; 256 px as in the paper.",
-                _with(_YAN_2023, r),
-                paper="Yan et al. 2023",
-                cost="not run here: needs a GPU; `lianpu train --recipe NAME --dry-run` states parameters, FLOPs and memory",
-            )
+            Recipe(f"yan2023-{r}", f"{_SAY[r]}; 256 px as in the paper.", _shown(_YAN_2023, REGIMES[r]), _NEEDS_A_GPU)
             for r in REGIMES
+        ),
+        *(
+            Recipe(name, f"{about}; 256 px.", _shown(_YAN_2023, augment), _NEEDS_A_GPU)
+            for name, (about, augment) in PUBLISHED.items()
         ),
         Recipe(
             "opera-mask-64",
-            "The shipped model: seven colours, ADA, on 1782 drawn masks and their mirrors and recolours.",
-            replace(_with(_TINY_64, "ada"), net=replace(_TINY_64.net, classes=7), batch=32, kimg=1000, snapshot_kimg=8),
+            "The shipped model: seven colours, ADA; on `data sample masks --n 7128 --seed 0 --size 64`, built with --test 0.",
+            _OPERA_MASK_64,
         ),
     ]
 }

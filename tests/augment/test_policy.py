@@ -170,17 +170,13 @@ def test_gradients_flow_to_the_fake_that_g_made_and_to_no_other(mode):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_real_and_fake_draw_their_own_luck_every_step(mode):
-    pictures = pair()[0]
+    real, fake = pair()
     policy = build(mode, 0.7)
-    (a, at), (b, bt) = policy.show(pictures, pictures.flip(3), Draw(0, 0))
-    c, ct = policy.show_real(pictures, pictures.flip(3), Draw(0, 1).scoped("real"))
-    again, _ = policy.show_real(pictures, pictures.flip(3), Draw(0, 0).scoped("real"))
-    assert torch.equal(a, again)
-    if mode != "none":
-        assert not torch.equal(a, c)
-        assert not torch.equal(a, b.flip(3))
-    if mode == "diffusion":
-        assert not torch.equal(at, bt) and not torch.equal(at, ct)
+    first, again, later = (policy.show_real(real, fake, Draw(0, i).scoped("real")) for i in (0, 0, 1))
+    assert torch.equal(first.images, again.images)
+    assert torch.equal(first.images, later.images) == (mode == "none")
+    as_real, as_fake = policy.show(real, real, Draw(0, 0))
+    assert torch.equal(as_real.images, as_fake.images) == (mode in ("none", "apa"))  # apa: a swap for the same picture
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -205,7 +201,7 @@ def test_moving_the_module_leaves_the_controller_in_the_host_s_memory_and_precis
     for name, buffer in policy.state_dict().items():
         assert name == "signs" or torch.equal(buffer, before[name]), name
     policy.to("meta")
-    assert policy.signs.is_meta and not policy.p.is_meta
+    assert [name for name, buffer in policy.state_dict().items() if buffer.is_meta] == ["signs"]
     assert policy.strength() == before["p"]
 
 

@@ -8,8 +8,14 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 PAINT = {
-    "red": "#c92a22", "black": "#141113", "white": "#f4f1ec", "blue": "#2f62ad", "green": "#2f7d4f", "yellow": "#f2c531", "purple": "#744b8c",
-}  # fmt: skip
+    "red": "#c92a22",
+    "black": "#141113",
+    "white": "#f4f1ec",
+    "blue": "#2f62ad",
+    "green": "#2f7d4f",
+    "yellow": "#f2c531",
+    "purple": "#744b8c",
+}
 RIGHTS = "CC0-1.0; drawn by the tests"
 
 
@@ -35,11 +41,15 @@ def face(number: int, colour: str = "red", size: int = 96, ground: str = "white"
             cx = 0.5 + side * x
             box = points(cx - w / 2, y - h / 2, cx + w / 2, y + h / 2)
             if kind == "line":
-                draw.line(points(0.5 + side * 0.05, y + h, cx, y, 0.5 + side * (x + w), y - h), fill=ink, width=draw_at // 30)
+                draw.line(
+                    points(0.5 + side * 0.05, y + h, cx, y, 0.5 + side * (x + w), y - h), fill=ink, width=draw_at // 30
+                )
             else:
                 getattr(draw, kind)(box, fill=ink, outline=rim, width=draw_at // 60)
     w = dice.uniform(0.06, 0.14)
-    draw.rectangle(points(0.5 - w, 0.76, 0.5 + w, 0.8 + w / 3), fill="#a01510" if colour != "red" else "#e8b020", outline="black")
+    draw.rectangle(
+        points(0.5 - w, 0.76, 0.5 + w, 0.8 + w / 3), fill="#a01510" if colour != "red" else "#e8b020", outline="black"
+    )
     return np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
 
 
@@ -65,5 +75,7 @@ def folder(path: Path, count: int, size: int = 64, first: int = 0) -> Path:
 def files(path: Path) -> dict[str, bytes]:
     """Everything a user sees below `path`: relative name -> content."""
     return {
-        str(p.relative_to(path)): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file() and ".build" not in p.parts
+        str(p.relative_to(path)): p.read_bytes()
+        for p in sorted(path.rglob("*"))
+        if p.is_file() and ".build" not in p.parts
     }

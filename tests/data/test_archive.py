@@ -4,6 +4,7 @@ import os
 import stat
 import struct
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -16,15 +17,23 @@ PNG = encoded(face(1, size=16))
 
 
 def collect(*sources, exclude="nowhere"):
-    from pathlib import Path
-
     _roots, items, refused = archive.collect(list(sources), Path(exclude))
     archive.close()
     return [i.name for i in items], {r.name: r.reason for r in refused}
 
 
 def test_folders_are_walked_in_order_whatever_the_names(tmp_path):
-    names = ["b.png", "a b.PNG", "脸谱/关羽.jpg", "emoji 🎭.webp", "line\nbreak.bmp", "CON.tif", "x" * 200 + ".png", ".hidden.png", "notes.txt"]
+    names = [
+        "b.png",
+        "a b.PNG",
+        "脸谱/关羽.jpg",
+        "emoji 🎭.webp",
+        "line\nbreak.bmp",
+        "CON.tif",
+        "x" * 200 + ".png",
+        ".hidden.png",
+        "notes.txt",
+    ]
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(PNG)
@@ -93,7 +102,10 @@ def pack(path, members):
 
 
 def test_a_zip_is_read_member_by_member_under_its_common_folder(tmp_path):
-    path = pack(tmp_path / "m.zip", {"masks/关羽.png": PNG, "masks/b.png": PNG, "masks/rights.csv": "x", "__MACOSX/._b.png": b"no"})
+    path = pack(
+        tmp_path / "m.zip",
+        {"masks/关羽.png": PNG, "masks/b.png": PNG, "masks/rights.csv": "x", "__MACOSX/._b.png": b"no"},
+    )
     roots, items, refused = archive.collect([path], tmp_path / "out")
     assert [i.within for i in items] == ["b.png", "关羽.png"] and refused == [] and roots[0].table == b"x"
     assert items[1].read() == PNG
@@ -103,10 +115,10 @@ def test_a_zip_is_read_member_by_member_under_its_common_folder(tmp_path):
 def test_slipping_names_lead_nowhere(tmp_path):
     slips = ["../../evil.png", "/etc/evil2.png", "C:\\evil3.png", "a/../../evil4.png", "..\\..\\evil5.png"]
     path = pack(tmp_path / "m.zip", dict.fromkeys(slips, PNG))
-    before = {p for p in tmp_path.rglob("*")}
+    before = set(tmp_path.rglob("*"))
     found, _ = collect(path)
     assert found == ["m.zip/a/evil4.png", "m.zip/etc/evil2.png", "m.zip/evil.png", "m.zip/evil3.png", "m.zip/evil5.png"]
-    assert {p for p in tmp_path.rglob("*")} == before
+    assert set(tmp_path.rglob("*")) == before
 
 
 def test_names_packed_by_windows_in_china_are_repaired(tmp_path):

@@ -8,7 +8,8 @@ from lianpu.errors import DataError, UsageError
 
 def test_the_exact_line_goes_before_the_pattern_and_the_early_before_the_late():
     table = rights.parse(
-        "file,source,licence\n*,museum,CC-BY-4.0\nred*,atelier,CC0-1.0\n红 脸.png,archive,PDM\nsub/a.png,b,MIT\n".encode(), "here"
+        "file,source,licence\n*,museum,CC-BY-4.0\nred*,atelier,CC0-1.0\n红 脸.png,archive,PDM\nsub/a.png,b,MIT\n".encode(),
+        "here",
     )
     assert table.of("any/where.png") == rights.Right("museum", "CC-BY-4.0")
     assert table.of("red1.png").source == "museum"  # the earlier pattern covers it

@@ -1,4 +1,6 @@
-"""Numbers that the reference networks produced (`data/*.npz`; see README.md there), and their parameter names in ours."""
+"""Numbers that the reference networks produced (`*.npz`; see README.md), and their parameter names in
+ours.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from torch import Tensor
 from lianpu.config import StyleGAN2Config
 from lianpu.nets.stylegan2 import Discriminator, Generator
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent
 
 SINGLE_OP = {"rtol": 1e-5, "atol": 1e-6}
 NETWORK = {"rtol": 1e-4, "atol": 1e-5}
@@ -30,7 +32,12 @@ def _rename(numbers: dict[str, Tensor], *pairs: tuple[str, str]) -> dict[str, Te
     for key, value in numbers.items():
         if key.startswith("sd.") and not key.endswith("resample_filter"):
             name = key.removeprefix("sd.")
-            for old, new in (*pairs, (r"\bskip\.", "shortcut."), (r"\bb(\d+)\.", r"blocks.\1."), (r"\bfc(\d+)\.", r"layers.\1.")):
+            for old, new in (
+                *pairs,
+                (r"\bskip\.", "shortcut."),
+                (r"\bb(\d+)\.", r"blocks.\1."),
+                (r"\bfc(\d+)\.", r"layers.\1."),
+            ):
                 name = re.sub(old, new, name)
             state[name] = value
     return state

@@ -1,4 +1,4 @@
-"""ADA's pipe, the controller and the diffusion schedule against the reference's numbers (`data/README.md`)."""
+"""ADA's pipe, the controller and the diffusion schedule against the reference's numbers."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_diffusion_chain(name):
     assert CHAIN["T_values"][i] == T
     abar = diffusion.alphas_bar(T, 1e-4, 2e-2)
     torch.testing.assert_close(abar.sqrt().float(), CHAIN[f"alphas_bar_sqrt.p{name}"], **SINGLE_OP)
-    theirs = CHAIN[f"one_minus_alphas_bar_sqrt.p{name}"]  # 1 - abar, taken in float32: it loses digits where abar is near 1
+    theirs = CHAIN[f"one_minus_alphas_bar_sqrt.p{name}"]  # of 1 - abar in float32, short of digits where abar is near 1
     torch.testing.assert_close((1 - abar).sqrt().float(), theirs, **NETWORK)
     table = CHAIN[f"t_epl_seed0.p{name}"]
     assert len(table) == diffusion.SLOTS

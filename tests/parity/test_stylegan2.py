@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tests.parity.reference import NETWORK, SMALL, discriminator, generator
 from torch.testing import assert_close
 
 from lianpu import losses
 from lianpu.config import StyleGAN2Config
 from lianpu.nets.stylegan2 import Discriminator
+from tests.parity.reference import NETWORK, SMALL, discriminator, generator
 
 ARCHITECTURES = ["skip", "resnet", "orig"]
 
@@ -54,3 +54,55 @@ def test_discriminator_gives_the_reference_scores_and_second_derivatives(archite
     d_conv, d_fc = torch.autograd.grad((penalty * 0.5).mean(), wanted)
     assert_close(d_conv, theirs["r1_dW_b16_conv0"], **NETWORK)
     assert_close(d_fc, theirs["r1_dW_b4_fc"], **NETWORK)
+
+
+def test_conditional_generator():
+    """One update of w_avg from 0, then a picture. The reference keeps one mean for all classes, we keep one each:
+    from the same start theirs is the mean of ours (`Mapping.update_average`), exactly, and w itself does not depend
+    on it.
+    """
+    config = StyleGAN2Config(
+        resolution=8, image_channels=1, channel_base=64, channel_max=8, z_dim=8, w_dim=8, mapping_layers=2, classes=3
+    )
+    net, theirs = generator("generator_cond", config)
+    label = theirs["c"].argmax(1)
+    assert torch.equal(torch.nn.functional.one_hot(label, 3).float(), theirs["c"])
+    net.mapping.w_avg.zero_()
+    ws = net.mapping(theirs["z"], label, update_average=True)
+    assert_close(ws, theirs["ws_train"], **NETWORK)
+    assert_close(net.mapping.w_avg.mean(0), theirs["w_avg_after"], **NETWORK)
+    assert_close(net(theirs["z"], label, noise="const"), theirs["img_const"], **NETWORK)
+
+
+@pytest.fixture
+def diffusion_config():
+    return StyleGAN2Config(
+        resolution=8, channel_base=64, channel_max=8, z_dim=8, w_dim=8, mapping_layers=2, mbstd_group=4, time="label"
+    )
+
+
+def test_diffusion_discriminator(diffusion_config):
+    net, theirs = discriminator("discriminator_diffusion_t", diffusion_config)
+    assert net.condition is not None
+    t = theirs["t"][:, 0]
+    assert_close(net.condition(8, None, t), theirs["cmap"], **NETWORK)
+    assert_close(net(theirs["img"], t=t), theirs["logits"], **NETWORK)
+
+
+def test_the_reference_tells_time_by_one_bit_at_first_and_ours_by_all(diffusion_config):
+    """As published, t enters as a raw number: at initialisation every t > 0 looks the same and t = 0 makes the score
+    0.
+    """
+    net, theirs = discriminator("discriminator_diffusion_t", diffusion_config)
+    t = theirs["t"][:, 0]
+    for layer in (net.condition.embed, *net.condition.layers):
+        layer.bias.zero_()
+    condition = net.condition(8, None, t)
+    assert_close(condition, theirs["init_cmap"], rtol=1e-4, atol=1e-4)
+    assert (condition[t == 0] == 0).all()
+    assert_close(condition[t > 0], condition[t > 0][:1].expand(int((t > 0).sum()), -1), rtol=1e-3, atol=1e-4)
+
+    ours = Discriminator(replace(diffusion_config, time="sinusoidal"))
+    assert ours.condition is not None
+    condition = ours.condition(8, None, torch.arange(8) * 100).detach()
+    assert torch.cdist(condition, condition).fill_diagonal_(9).min() > 1e-3

@@ -162,7 +162,7 @@ def resume(out: Path, **options) -> str:
         def say(self, text: str) -> None:
             said.append(text)
 
-    api.train(out, report=Ears("test", quiet=True), device="cpu", **options)
+    api.train(out, report=Ears(quiet=True), device="cpu", **options)
     return "\n".join(said)
 
 
@@ -179,7 +179,7 @@ def test_a_damaged_checkpoint_is_caught_and_the_one_before_used(name, damage, fi
     if damage == "flip":
         content[len(content) // 2] ^= 1
     else:
-        content = content[: {"empty": 0, "half": len(content) // 2, "tail": len(content) - 1}[damage]]
+        content = content[: {"empty": 0, "half": len(content) // 2, "tail": len(content) - 2}[damage]]
     path.write_bytes(content)
     said = resume(finished, settings=["kimg=0.72"])  # the checkpoint before: nothing left to train
     assert "000000800 is damaged" in said

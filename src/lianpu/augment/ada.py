@@ -4,7 +4,7 @@ enhancement module").
 
 The seven geometric transforms of a picture are composed into one matrix, and the five of colour into another, before a
 pixel is touched; then pixels are moved, coloured, filtered and corrupted, in this order. Each stage is linear in the
-# ----------- the whole can be differentiated as often as R1 asks. What is drawn and decided is known on the host: a GPU
+pictures, so the whole can be differentiated as often as R1 asks. What is drawn and decided is known on the host: a GPU
 never waits, and stages and pictures that drew nothing are skipped, which is exact, for not drawn means identity.
 """
 
@@ -389,7 +389,7 @@ def reflect(i: Tensor, size: int) -> Tensor:
     """The pixel seen at index i of a row of `size` pixels mirrored at its end pixels for ever: 2 1 | 0 1 2 | 1 0."""
     period = max(2 * (size - 1), 1)
     i = i.abs() % period
-    return torch.minimum(i, period - i) if size > 1 else i
+    return torch.minimum(i, period - i)
 
 
 def along(size: int) -> Tensor:

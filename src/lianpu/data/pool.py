@@ -26,8 +26,8 @@ def cores() -> int:
 def each(
     function: Callable[[A], B], inputs: Sequence[A], lost: Callable[[A], B], workers: int | None = None
 ) -> Iterator[B]:
-    """`function` of each input, in order; `lost(input)` where the process died of it. `workers` 1 stays in this
-    process.
+    """`function` of each input, in order; `lost(input)` where the process died of it. With 1 worker all is done in this process;
+    with None few inputs are, and many on all cores.
     """
     if workers is None:
         workers = cores() if len(inputs) > FEW else 1
@@ -35,25 +35,27 @@ def each(
         yield from map(function, inputs)
         return
     done = 0
+    while done < len(inputs):
+        for result in _until_a_death(function, inputs[done:], workers):
+            yield result
+            done += 1
+        # one of those under way killed its worker: take them one at a time, so that each death is known by its input
+        for item in inputs[done : done + 2 * workers]:
+            survived = list(_until_a_death(function, [item], 1))
+            yield survived[0] if survived else lost(item)
+            done += 1
+
+
+def _until_a_death(function: Callable[[A], B], inputs: Sequence[A], workers: int) -> Iterator[B]:
+    """Results in order, ending early where a worker dies."""
     with _pool(min(workers, len(inputs))) as pool:
         try:
-            for result in pool.map(function, inputs, chunksize=1):
-                yield result
-                done += 1
+            yield from pool.map(function, inputs, chunksize=1)
         except BrokenProcessPool:
-            pass
+            return
         except BaseException:  # Ctrl-C, or the consumer stopped: drop what has not begun
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    while done < len(inputs):  # one at a time, each death known by its input
-        with _pool(1) as pool:
-            try:
-                for item in inputs[done:]:
-                    yield pool.submit(function, item).result()
-                    done += 1
-            except BrokenProcessPool:
-                yield lost(inputs[done])
-                done += 1
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:

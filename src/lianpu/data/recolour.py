@@ -55,7 +55,8 @@ def recolour(pixels: np.ndarray, *key: object, colour: str | None = None) -> Rec
     main = _main(lab, face, centre, own)
     target = _draw(_allowed(own, lab, paints, face, main > 0), *key, "class")
     paint = from_hex(_draw(TARGETS[target], *key, "shade"))
-    new = _repaint(pixels, main, _cores(paints, main > 0), _shade(lab, centre, paint))
+    still = _cores(paints, main > 0) | ~face
+    new = _repaint(pixels, main, still, _shade(lab, centre, paint))
     return Recoloured(new, target, [{"from": _describe(own, centre), "to": _describe(target, paint)}])
 
 
@@ -161,7 +162,7 @@ def _cores(paints: np.ndarray, main: np.ndarray) -> np.ndarray:
 # --- the exchange ---------------------------------------------------------------------------------
 
 
-def _repaint(pixels: np.ndarray, main: np.ndarray, cores: np.ndarray, painted: np.ndarray) -> np.ndarray:
+def _repaint(pixels: np.ndarray, main: np.ndarray, still: np.ndarray, painted: np.ndarray) -> np.ndarray:
     """The main paint takes its new colour; pixels at its edges exchange only the share of them that is main paint."""
     rgb, painted = pixels.astype(np.float32), to_rgb(painted).astype(np.float32)
     out = rgb + main[..., None] * (painted - rgb)
@@ -169,12 +170,12 @@ def _repaint(pixels: np.ndarray, main: np.ndarray, cores: np.ndarray, painted: n
     reach = max(2, round(len(main) / 100))
     nearest = np.empty((2, *main.shape), np.int32)
     away = np.asarray(ndimage.distance_transform_edt(~body, return_indices=True, indices=nearest))
-    band = (away > 0) & (away <= reach) & ~cores & (main == 0)
+    band = (away > 0) & (away <= reach) & ~still & (main == 0)
     # x = a P + (1 - a) K: P the nearest main paint, K whatever it is mixed with, out of the anchors; anti-aliasing
     # mixes encoded values, so the share a is solved for in them
     at = (nearest[0][band], nearest[1][band])
     x, p, q = rgb[band], rgb[at], painted[at]
-    share = _share(x, p, _anchors(rgb, cores))
+    share = _share(x, p, _anchors(rgb, still))
     out[band] = x + share[:, None] * (q - p)
     return np.clip(np.floor(out + 0.5), 0, 255).astype(np.uint8)
 
@@ -192,12 +193,12 @@ def _shade(lab: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
     return np.stack([lightness, new[1] * chroma, new[2] * chroma], -1)
 
 
-def _anchors(rgb: np.ndarray, cores: np.ndarray) -> np.ndarray:
-    """(k, 3): ink, chalk, and up to six colours that fill the middles of the other paints."""
+def _anchors(rgb: np.ndarray, still: np.ndarray) -> np.ndarray:
+    """(k, 3): ink, chalk, and up to six colours of the ground and of the middles of the other paints."""
     found = [np.zeros(3, np.float32), np.full(3, 255, np.float32)]
-    left = rgb[cores]
+    left = rgb[still]
     for _ in range(6):
-        if len(left) < 0.003 * cores.size:
+        if len(left) < 0.003 * still.size:
             break
         bins = (left // 32).astype(int) @ np.array([64, 8, 1])
         colour = np.median(left[bins == np.bincount(bins).argmax()], axis=0)

@@ -1,10 +1,12 @@
-"""StyleGAN2's mapping, synthesis and discriminator networks (Karras et al. 2020b, "Analyzing and Improving the Image Quality of
-StyleGAN"), the networks of Yan et al. 2023; for Diffusion-GAN the discriminator also hears the time step t (Wang et al. 2023).
+"""StyleGAN2's mapping, synthesis and discriminator networks (Karras et al. 2020b, "Analyzing and Improving the Image
+Quality of StyleGAN"), the networks of Yan et al. 2023; for Diffusion-GAN the discriminator also hears the time step t
+(Wang et al. 2023).
 """
 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -29,7 +31,7 @@ TIME_FEATURES = 64
 HALF = torch.bfloat16  # float32's range in half the bytes: no clamp, no rescaling of weights is needed
 
 
-def _unit(x: Tensor) -> Tensor:
+def unit_rms(x: Tensor) -> Tensor:
     """Each row divided by its root mean square."""
     return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
 
@@ -37,14 +39,20 @@ def _unit(x: Tensor) -> Tensor:
 def _one_hot(label: Tensor | None, classes: int, n: int, like: Tensor) -> Tensor:
     """(n, classes) from class indices (n,)."""
     if label is None:
-        raise UsageError(f"this model has {classes} classes: it needs a class for each picture.", fix="Name one with --class.")
+        raise UsageError(
+            f"this model has {classes} classes: it needs a class for each picture.", fix="Name one with --class."
+        )
     if label.shape != (n,) or label.is_floating_point():
         raise UsageError(f"expected {n} class numbers, got {label.dtype} of shape {tuple(label.shape)}.")
+    if label.device.type == "cpu" and bool(((label < 0) | (label >= classes)).any()):
+        raise UsageError(f"class numbers go from 0 to {classes - 1}, got {int(label.min())} to {int(label.max())}.")
     return F.one_hot(label.long(), classes).to(like)
 
 
 class Dense(nn.Module):
-    """Fully connected layer with equalised learning rate: y = x W^T / sqrt(fan_in) lr + b lr, then lrelu times sqrt(2) if `lrelu`."""
+    """Fully connected layer with equalised learning rate: y = x W^T / sqrt(fan_in) lr + b lr, then lrelu times
+    sqrt(2) if `lrelu`.
+    """
 
     def __init__(self, features: int, out: int, *, lrelu: bool = False, lr: float = 1.0, bias: float = 0.0) -> None:
         super().__init__()
@@ -101,12 +109,13 @@ class Shortcut(nn.Module):
         return upsample(conv(x, w), self.fir, gain)
 
 
-# ---- the generator -------------------------------------------------------------------------------------------------------------
+# ---- the generator -------------------------------------------------------------------------------------------------
 
 
 class Mapping(nn.Module):
-    """f: z -> w. A class, if there is one, is embedded and put beside z. `w_avg` (max(classes, 1), w_dim) holds the mean w of every
-    class, so that truncation pulls a red mask towards the mean red mask, not towards the mean of seven colours.
+    """f: z -> w. A class, if there is one, is embedded and put beside z. `w_avg` (max(classes, 1), w_dim) holds the
+    mean w of every class, so that truncation pulls a red mask towards the mean red mask, not towards the mean of
+    seven colours.
     """
 
     w_avg: Tensor
@@ -118,9 +127,7 @@ class Mapping(nn.Module):
         self.embed = Dense(c.classes, c.w_dim) if c.classes else None
         first = c.z_dim + (c.w_dim if c.classes else 0)
         widths = [first] + [c.w_dim] * c.mapping_layers
-        self.layers = nn.ModuleList(
-            Dense(a, b, lrelu=True, lr=MAPPING_LR) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.layers = nn.ModuleList(Dense(a, b, lrelu=True, lr=MAPPING_LR) for a, b in pairwise(widths))
         self.register_buffer("w_avg", torch.zeros(max(c.classes, 1), c.w_dim))
 
     def forward(
@@ -133,12 +140,12 @@ class Mapping(nn.Module):
     ) -> Tensor:
         """ws (n, num_ws, w_dim) of z (n, z_dim) and class numbers `label` (n,), needed only if there are classes.
 
-        truncation: w <- w_avg + truncation (w - w_avg), for the first `cutoff` layers only if that is given (Karras et al. 2019, App. B).
-        update_average: let `w_avg` follow these w (a training step does this once).
+        truncation: w <- w_avg + truncation (w - w_avg), for the first `cutoff` layers only if that is given (Karras
+        et al. 2019, App. B). update_average: let `w_avg` follow these w (a training step does this once).
         """
-        x = _unit(z.to(torch.float32))
+        x = unit_rms(z.to(self.w_avg))
         if self.embed is not None:
-            x = torch.cat([x, _unit(self.embed(_one_hot(label, self.classes, len(z), x)))], 1)
+            x = torch.cat([x, unit_rms(self.embed(_one_hot(label, self.classes, len(z), x)))], 1)
         for layer in self.layers:
             x = layer(x)
         if update_average:
@@ -158,8 +165,9 @@ class Mapping(nn.Module):
     def update_average(self, w: Tensor, label: Tensor | None = None) -> None:
         """w_avg <- w_avg + (1 - beta) (mean w - w_avg) over the global batch w (n, w_dim).
 
-        With K classes, class k moves by (1 - beta) K n_k / n towards the mean of its own n_k pictures: a picture weighs the same whatever its
-        class, and the mean of the K rows moves exactly as the one w_avg of an unconditional model would from the same start.
+        With K classes, class k moves by (1 - beta) K n_k / n towards the mean of its own n_k pictures: a picture
+        weighs the same whatever its class, and the mean of the K rows moves exactly as the one w_avg of an
+        unconditional model would from the same start.
         """
         classes = len(self.w_avg)
         belongs = _one_hot(label, classes, len(w), w) if self.classes else w.new_ones(len(w), 1)  # (n, K)
@@ -177,11 +185,15 @@ class StyledConv(nn.Module):
     fir: Tensor
     noise_const: Tensor
 
-    def __init__(self, config: StyleGAN2Config, channels: int, out: int, resolution: int, name: str, *, up: bool) -> None:
+    def __init__(
+        self, config: StyleGAN2Config, channels: int, out: int, resolution: int, name: str, *, up: bool
+    ) -> None:
         super().__init__()
         self.up, self.resolution, self.name = up, resolution, name
         self.affine = Dense(config.w_dim, channels, bias=1.0)
-        self.weight = nn.Parameter(laid_out(torch.randn(out, channels, 3, 3)))  # no 1 / sqrt(fan_in): demodulation takes any scale out
+        self.weight = nn.Parameter(
+            laid_out(torch.randn(out, channels, 3, 3))
+        )  # no 1 / sqrt(fan_in): demodulation takes any scale out
         self.bias = nn.Parameter(torch.zeros(out))
         self.noise_strength = nn.Parameter(torch.zeros([]))
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
@@ -189,7 +201,9 @@ class StyledConv(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, noise: Noise, draw: Draw | None, gain: float = SQRT2) -> Tensor:
         noise_map = self._noise(x, noise, draw)
-        return styled_conv(x, laid_out(self.weight), self.affine(w), self.bias, noise_map, self.fir if self.up else None, gain)
+        return styled_conv(
+            x, laid_out(self.weight), self.affine(w), self.bias, noise_map, self.fir if self.up else None, gain
+        )
 
     def _noise(self, x: Tensor, noise: Noise, draw: Draw | None) -> Tensor | None:
         if noise == "none":
@@ -205,7 +219,7 @@ class StyledConv(nn.Module):
 
 
 class ToRGB(nn.Module):
-    """1x1 modulated convolution to the picture, in float32 from here on; no demodulation."""
+    """1x1 modulated convolution to the picture, which is never in half precision; no demodulation."""
 
     def __init__(self, config: StyleGAN2Config, channels: int) -> None:
         super().__init__()
@@ -215,7 +229,7 @@ class ToRGB(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         style = self.affine(w) / math.sqrt(self.weight.shape[1])
-        return to_rgb(x, self.weight, style, self.bias).float()
+        return to_rgb(x, self.weight, style, self.bias).to(self.weight)
 
 
 class SynthesisBlock(nn.Module):
@@ -227,8 +241,7 @@ class SynthesisBlock(nn.Module):
         super().__init__()
         c, r = config, resolution
         channels, below = c.channels(r), c.channels(r // 2)
-        self.architecture = c.g_architecture
-        self.dtype = _dtype(c, r)
+        self.in_half = _is_half(c, r)
         if r == 4:
             self.const = nn.Parameter(torch.randn(channels, 4, 4))
         else:
@@ -243,28 +256,25 @@ class SynthesisBlock(nn.Module):
         self, x: Tensor | None, image: Tensor | None, ws: Tensor, noise: Noise, draw: Draw | None
     ) -> tuple[Tensor, Tensor | None]:
         """x (n, c, r/2, r/2) and the picture so far -> x (n, c', r, r), picture. ws: (n, styles + 1, w_dim)."""
-        w0, w1, w_rgb = ws[:, 0], ws[:, self.styles - 1], ws[:, self.styles]
         if x is None:
-            x = laid_out(self.const.to(self.dtype).expand(len(ws), -1, -1, -1))
-            x = self.conv1(x, w1, noise, draw)
+            y = self.conv1(laid_out(self.const.expand(len(ws), -1, -1, -1)), ws[:, 0], noise, draw)
         else:
-            x = x.to(self.dtype)
+            x = x.to(HALF if self.in_half else ws.dtype)
+            y = self.conv0(x, ws[:, 0], noise, draw)
             if self.shortcut is None:
-                x = self.conv1(self.conv0(x, w0, noise, draw), w1, noise, draw)
-            else:
-                y = self.conv1(self.conv0(x, w0, noise, draw), w1, noise, draw, gain=1.0)  # sqrt(2) sqrt(1/2)
-                x = self.shortcut(x).add_(y)
+                y = self.conv1(y, ws[:, 1], noise, draw)
+            else:  # both branches times sqrt(1/2): here that cancels the activation's sqrt(2)
+                y = self.shortcut(x).add_(self.conv1(y, ws[:, 1], noise, draw, gain=1.0))
         if image is not None:
             image = upsample(image, self.fir)
         if self.rgb is not None:
-            rgb = self.rgb(x, w_rgb)
+            rgb = self.rgb(y, ws[:, self.styles])
             image = rgb if image is None else image + rgb
-        return x, image
+        return y, image
 
 
-def _dtype(config: StyleGAN2Config, resolution: int) -> torch.dtype:
-    half_from = config.resolution >> max(config.half_resolutions - 1, 0)
-    return HALF if config.half_resolutions and resolution >= max(half_from, 8) else torch.float32
+def _is_half(config: StyleGAN2Config, resolution: int) -> bool:
+    return resolution >= max(8, 2 * config.resolution >> config.half_resolutions)
 
 
 class Synthesis(nn.Module):
@@ -278,8 +288,8 @@ class Synthesis(nn.Module):
     def forward(self, ws: Tensor, noise: Noise = "random", draw: Draw | None = None) -> Tensor:
         """Pictures (n, c, r, r) float32, about -1 to 1, of ws (n, num_ws, w_dim).
 
-        noise: drawn anew, the model's own fixed pattern, or none. With `draw` the random noise is a function of its seed and step, a
-        different one per layer; without it, torch's global generator is used.
+        noise: drawn anew, the model's own fixed pattern, or none. With `draw` the random noise is a function of its
+        seed and step, a different one per layer; without it, torch's global generator is used.
         """
         if noise not in ("random", "const", "none"):
             raise UsageError(f"noise {noise!r} is unknown.", fix="Use random, const or none.")
@@ -317,19 +327,22 @@ class Generator(nn.Module):
 
 
 def mix_styles(ws: Tensor, other: Tensor, crossover: int) -> Tensor:
-    """Style mixing (Karras et al. 2019, Sec. 3.1): the first `crossover` layers of `ws`, the rest of `other`; (n, num_ws, w_dim)."""
+    """Style mixing (Karras et al. 2019, Sec. 3.1): the first `crossover` layers of `ws`, the rest of `other`; (n,
+    num_ws, w_dim).
+    """
     return torch.cat([ws[:, :crossover], other[:, crossover:]], 1)
 
 
-# ---- the discriminator ---------------------------------------------------------------------------------------------------------
+# ---- the discriminator ---------------------------------------------------------------------------------------------
 
 
 def minibatch_stddev(x: Tensor, group: int, channels: int = 1) -> Tensor:
-    """x (n, c, h, w) with `channels` more: the standard deviation over a group of pictures, averaged over features and pixels
-    (Karras et al. 2018, "Progressive Growing", Sec. 3).
+    """x (n, c, h, w) with `channels` more: the standard deviation over a group of pictures, averaged over features
+    and pixels (Karras et al. 2018, "Progressive Growing", Sec. 3).
 
-    Pictures i, i + m, i + 2m, ... with m = n / group form a group. So rows r::world of a batch, which one of `world` processes
-    holds (`randomness.Draw`), contain whole groups of the big batch, and D's scores do not depend on how it is split.
+    Pictures i, i + m, i + 2m, ... with m = n / group form a group. So rows r::world of a batch, which one of `world`
+    processes holds (`randomness.Draw`), contain whole groups of the big batch, and D's scores do not depend on how it
+    is split.
     """
     n, c, h, w = x.shape
     group = min(group, n)
@@ -345,8 +358,8 @@ def minibatch_stddev(x: Tensor, group: int, channels: int = 1) -> Tensor:
 
 
 def time_features(t: Tensor, features: int = TIME_FEATURES) -> Tensor:
-    """(n, features) sines and cosines of t (n,), wavelengths 2 pi to 20000 pi, of unit length (Vaswani et al. 2017, Sec. 3.5):
-    different for every step, near for near steps.
+    """(n, features) sines and cosines of t (n,), wavelengths 2 pi to 20000 pi, of unit length (Vaswani et al. 2017,
+    Sec. 3.5): different for every step, near for near steps.
     """
     rates = torch.exp(torch.arange(features // 2, device=t.device) * (-math.log(10_000.0) / (features // 2 - 1)))
     phase = t[:, None].float() * rates
@@ -372,7 +385,7 @@ class Condition(nn.Module):
         if self.time != "none":
             t = torch.zeros(n, device=like.device) if t is None else t.reshape(n)
             told.append(t[:, None].to(like) if self.time == "label" else time_features(t))
-        x = _unit(self.embed(torch.cat(told, 1)))
+        x = unit_rms(self.embed(torch.cat(told, 1)))
         for layer in self.layers:
             x = layer(x)
         return x
@@ -387,30 +400,38 @@ class DiscriminatorBlock(nn.Module):
         super().__init__()
         c, r = config, resolution
         channels, below = c.channels(r), c.channels(r // 2)
-        self.architecture, self.dtype = c.d_architecture, _dtype(c, r)
-        first = r == c.resolution or c.d_architecture == "skip"
-        self.rgb = Conv(c.image_channels, channels, 1) if first else None
+        self.in_half = _is_half(c, r)
+        self.skip = c.d_architecture == "skip"
+        self.rgb = Conv(c.image_channels, channels, 1) if self.skip or r == c.resolution else None
         self.conv0 = Conv(channels, channels, 3)
         self.conv1 = Conv(channels, below, 3, down=True)
         self.shortcut = Shortcut(channels, below, "down") if c.d_architecture == "resnet" else None
         self.register_buffer("fir", binomial(), persistent=False)
 
     def forward(self, x: Tensor | None, image: Tensor) -> tuple[Tensor, Tensor]:
-        """x (n, c, r, r) or None at the top, and the picture at this resolution -> x (n, c', r/2, r/2), picture for the next block."""
-        x = None if x is None else x.to(self.dtype)
-        if self.rgb is not None:
-            seen = self.rgb(laid_out(image.to(self.dtype)))
-            x = seen if x is None else x + seen
-        assert x is not None
-        if self.architecture == "skip":
+        """x (n, c, r, r) or None at the top, and the picture at this resolution -> x (n, c', r/2, r/2), picture for
+        the next block.
+        """
+        dtype = HALF if self.in_half else self.conv0.weight.dtype
+        y = _with_rgb(x, self.rgb, image, dtype)
+        if self.skip:
             image = downsample(image, self.fir)
         if self.shortcut is None:
-            return self.conv1(self.conv0(x)), image
-        return self.shortcut(x).add_(self.conv1(self.conv0(x), gain=1.0)), image  # sqrt(2) sqrt(1/2)
+            return self.conv1(self.conv0(y)), image
+        return self.shortcut(y).add_(self.conv1(self.conv0(y), gain=1.0)), image  # as in the generator
+
+
+def _with_rgb(x: Tensor | None, rgb: nn.Module | None, image: Tensor, dtype: torch.dtype) -> Tensor:
+    """x, what `rgb` makes of the picture, or their sum."""
+    if rgb is None:
+        assert x is not None
+        return x.to(dtype)
+    seen = rgb(laid_out(image.to(dtype)))
+    return seen if x is None else x.to(dtype) + seen
 
 
 class Epilogue(nn.Module):
-    """The last block, at 4x4: minibatch standard deviation, a convolution, and the score; float32 always."""
+    """The last block, at 4x4: minibatch standard deviation, a convolution, and the score; never in half precision."""
 
     def __init__(self, config: StyleGAN2Config, *, conditional: bool) -> None:
         super().__init__()
@@ -423,36 +444,33 @@ class Epilogue(nn.Module):
 
     def forward(self, x: Tensor | None, image: Tensor, condition: Tensor | None) -> Tensor:
         """Scores (n, 1) of x (n, c, 4, 4); projected on `condition` (n, c) if there is one."""
-        x = None if x is None else x.float()
-        if self.rgb is not None:
-            seen = self.rgb(laid_out(image))
-            x = seen if x is None else x + seen
-        assert x is not None
-        x = self.conv(minibatch_stddev(x, self.group, self.features))
-        x = self.out(self.fc(x.flatten(1)))
-        if condition is None:
-            return x
-        return (x * condition).sum(1, keepdim=True) / math.sqrt(x.shape[1])
+        y = _with_rgb(x, self.rgb, image, self.conv.weight.dtype)
+        y = self.conv(minibatch_stddev(y, self.group, self.features))
+        y = self.out(self.fc(y.flatten(1)))
+        return y if condition is None else (y * condition).sum(1, keepdim=True) / math.sqrt(y.shape[1])
 
 
 class Discriminator(nn.Module):
-    """D: pictures (and their classes, and their time steps) to scores; high for real ones. `blocks` runs from the highest resolution."""
+    """D: pictures (and their classes, and their time steps) to scores; high for real ones. `blocks` runs from the
+    highest resolution.
+    """
 
     def __init__(self, config: StyleGAN2Config) -> None:
         super().__init__()
         self.config = config
         conditional = config.classes > 0 or config.time != "none"
         self.condition = Condition(config) if conditional else None
-        self.blocks = nn.ModuleDict({str(r): DiscriminatorBlock(config, r) for r in reversed(config.resolutions) if r > 4})
+        self.blocks = nn.ModuleDict(
+            {str(r): DiscriminatorBlock(config, r) for r in reversed(config.resolutions) if r > 4}
+        )
         self.epilogue = Epilogue(config, conditional=conditional)
 
     def forward(self, images: Tensor, label: Tensor | None = None, t: Tensor | None = None) -> Tensor:
         """Scores (n, 1) of images (n, c, r, r) in -1 to 1. label: class numbers (n,); t: time steps (n,), None for 0."""
         c = self.config
         if images.shape[1:] != (c.image_channels, c.resolution, c.resolution):
-            raise UsageError(
-                f"the discriminator reads {c.image_channels} x {c.resolution} x {c.resolution}, got {tuple(images.shape[1:])}."
-            )
+            size = f"{c.image_channels} x {c.resolution} x {c.resolution}"
+            raise UsageError(f"the discriminator reads pictures of {size}, got {tuple(images.shape[1:])}.")
         if t is not None and c.time == "none":
             raise UsageError("this discriminator has no time embedding.", fix="Set net.time to sinusoidal or label.")
         condition = None if self.condition is None else self.condition(len(images), label, t)

@@ -1,4 +1,6 @@
-"""Bias and activation, with the gain that keeps the variance: lrelu(x + b) sqrt(2), slope 0.2 (Karras et al. 2020b, App. B)."""
+"""Bias and activation, with the gain that keeps the variance: lrelu(x + b) sqrt(2), slope 0.2 (Karras et al. 2020b,
+App. B).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ _PIECE = 2**18  # numbers: what a core's own cache holds
 
 
 def pieces(*tensors: Tensor) -> list[tuple[Tensor, ...]]:
-    """Tensors (n, ...) a few pictures at a time on a CPU: several passes over what the cache holds cost little more than one."""
+    """Tensors (n, ...) a few pictures at a time on a CPU: several passes over what the cache holds cost little more
+    than one.
+    """
     if tensors[0].device.type != "cpu":
         return [tensors]
     some = max(1, _PIECE // max(1, tensors[0][0].numel()))
@@ -63,7 +67,8 @@ class _BiasLrelu(torch.autograd.Function):
 
 
 def bias_lrelu(x: Tensor, b: Tensor, gain: float = SQRT2, scale: float = 1.0, slope: float = SLOPE) -> Tensor:
-    """lrelu(scale x + b) gain, written over x, which nothing else may need; x: (n, c, ...), b: (c,), gain and slope > 0.
+    """lrelu(scale x + b) gain, written over x, which nothing else may need; x: (n, c, ...), b: (c,), gain and slope >
+    0.
 
     For gain > 0, lrelu(x) gain = lrelu(gain x): both factors join the addition of the bias.
     """

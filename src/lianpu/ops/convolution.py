@@ -1,8 +1,8 @@
-"""Convolution whose every derivative is again one of the same three maps, so that R1 and path length regularisation, which
-differentiate a gradient, run on the same fast kernels as the first pass.
+"""Convolution whose every derivative is again one of the same three maps, so that R1 and path length regularisation,
+which differentiate a gradient, run on the same fast kernels as the first pass.
 
-A convolution y = A(x, w) is bilinear. So are its adjoint in x, x = T(y, w), and its adjoint in w, w = W(x, y), and the three are
-closed under differentiation: <y, A(x, w)> = <x, T(y, w)> = <w, W(x, y)>.
+A convolution y = A(x, w) is bilinear. So are its adjoint in x, x = T(y, w), and its adjoint in w, w = W(x, y), and
+the three are closed under differentiation: <y, A(x, w)> = <x, T(y, w)> = <w, W(x, y)>.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def _w(x: Tensor, y: Tensor, g: Geometry) -> Tensor:
 
 
 def _w_by_products(x: Tensor, y: Tensor, g: Geometry) -> Tensor:
-    """W as matrix products over blocks of rows, with the pixels under the kernel gathered beside each other: 1.2 to 1.6 times as fast on a
-    CPU as oneDNN's weight gradient.
+    """W as matrix products over blocks of rows, with the pixels under the kernel gathered beside each other: 1.2 to
+    1.6 times as fast on a CPU as oneDNN's weight gradient.
     """
     (kh, kw), s, p = g.kernel, g.stride, g.padding
     (n, i), (o, h, w) = x.shape[:2], y.shape[1:]
@@ -88,7 +88,8 @@ def _w_by_products(x: Tensor, y: Tensor, g: Geometry) -> Tensor:
     pictures = max(1, min(n, _BLOCK // (row * h)))
     padded = x.new_zeros(pictures, x.shape[1] + 2 * p, x.shape[2] + 2 * p, i) if p else x
     gathered = x.new_empty(pictures * rows * row)
-    total = x.new_zeros(o, kh * kw * i)
+    kernels = torch.empty(o, i, kh, kw, dtype=x.dtype, memory_format=torch.channels_last)
+    total = kernels.permute(0, 2, 3, 1).view(o, kh * kw * i).zero_()
     for first in range(0, n, pictures):
         some = x[first : first + pictures]
         if p:
@@ -105,7 +106,7 @@ def _w_by_products(x: Tensor, y: Tensor, g: Geometry) -> Tensor:
                         :, down : down + s * (r - 1) + 1 : s, right : right + s * (w - 1) + 1 : s
                     ]
             total.addmm_(part.reshape(-1, o).T, taps.view(-1, kh * kw * i))
-    return total.view(o, kh, kw, i).permute(0, 3, 1, 2)
+    return kernels
 
 
 class A(torch.autograd.Function):
@@ -159,14 +160,18 @@ def conv(x: Tensor, w: Tensor, stride: int = 1, padding: int = 0, groups: int = 
 
 
 def conv_transpose(y: Tensor, w: Tensor, stride: int = 1, padding: int = 0, groups: int = 1) -> Tensor:
-    """The adjoint of `conv`: (n, o, h, w) -> (n, i, (h - 1) stride - 2 padding + kh, ...) for w (o, i / groups, kh, kw)."""
+    """The adjoint of `conv`: (n, o, h, w) -> (n, i, (h - 1) stride - 2 padding + kh, ...) for w (o, i / groups, kh,
+    kw).
+    """
     return T.apply(y, w, Geometry.of_transpose(y, w, stride, padding, groups))  # type: ignore[return-value]
 
 
 def laid_out(x: Tensor) -> Tensor:
-    """Pictures or kernels in the memory order that convolutions on their device like best; the operators here keep it.
+    """Pictures or kernels in the memory order that convolutions on their device like best; the operators here keep
+    it.
 
-    On a CPU pixels outside and channels inside: oneDNN's kernels for it are 1.3 to 2.8 times as fast as those for the other order.
+    On a CPU pixels outside and channels inside: oneDNN's kernels for it are 1.3 to 2.8 times as fast as those for the
+    other order.
     """
     last = x.device.type == "cpu" or x.dtype == torch.bfloat16
     return x.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)

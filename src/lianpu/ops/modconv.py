@@ -1,7 +1,8 @@
 """Modulated convolution: a style scales the weights of every picture, demodulation takes the expected scale out again
 (Karras et al. 2020b, Eq. 1 and 3), then noise, bias and lrelu (Fig. 2c).
 
-Nothing here makes a picture's own 3x3 weights: to scale the weights is to scale what goes in and what comes out, since both are linear.
+Nothing here makes a picture's own 3x3 weights: to scale the weights is to scale what goes in and what comes out,
+since both are linear.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ EPS = 1e-8
 
 
 def demodulation(weight: Tensor, style: Tensor) -> Tensor:
-    """Eq. 3 of weight (o, i, k, k) and style (n, i), by sum_ik (s_i w_oik)^2 = sum_i s_i^2 sum_k w_oik^2: one matrix product; (n, o)."""
+    """Eq. 3 of weight (o, i, k, k) and style (n, i), by sum_ik (s_i w_oik)^2 = sum_i s_i^2 sum_k w_oik^2: one matrix
+    product; (n, o).
+    """
     return (style.square() @ weight.square().sum(dim=(2, 3)).T + EPS).rsqrt()
 
 
@@ -59,10 +62,11 @@ def _scaled(x: Tensor, s: Tensor) -> Tensor:
 
 
 class _StyledConv(torch.autograd.Function):
-    """y = lrelu(d c + noise + b), c = conv(s x, w): one convolution, and as few other passes over the pixels as there can be.
+    """y = lrelu(d c + noise + b), c = conv(s x, w): one convolution, and as few other passes over the pixels as there
+    can be.
 
-    c is overwritten by y, which knows enough of it: with z = d c + noise + b and lrelu'(z) z = lrelu(z), <g_z, z> = <g, y>, so that
-    the gradient of d, <g_z, c>, is (<g, y> - <g_z, noise> - <g_z, b>) / d.
+    c is overwritten by y, which knows enough of it: with z = d c + noise + b and lrelu'(z) z = lrelu(z), <g_z, z> =
+    <g, y>, so that the gradient of d, <g_z, c>, is (<g, y> - <g_z, noise> - <g_z, b>) / d.
     """
 
     @staticmethod
@@ -74,7 +78,10 @@ class _StyledConv(torch.autograd.Function):
             g = Geometry.of(x, w, padding=w.shape[2] // 2), None
             y: Tensor = A.apply(sx, w, g[0])  # type: ignore[assignment]
         else:
-            g = Geometry.of_transpose(x, w, stride=2), Geometry((2 * x.shape[2] + 1, 2 * x.shape[3] + 1), (4, 4), 1, 1, len(fir))
+            g = (
+                Geometry.of_transpose(x, w, stride=2),
+                Geometry((2 * x.shape[2] + 1, 2 * x.shape[3] + 1), (4, 4), 1, 1, len(fir)),
+            )
             y = A.apply(T.apply(sx, w.transpose(0, 1), g[0]), fir, g[1])  # type: ignore[assignment]
         own = y.new_zeros(()) if noise is None else noise
         for part, scale, extra in pieces(y, d[:, :, None, None], own.expand(len(y), 1, *y.shape[2:])):
@@ -95,7 +102,8 @@ class _StyledConv(torch.autograd.Function):
         g_noise = None
         if noise is not None:
             g_noise = gz.sum(1, keepdim=True).sum_to_size(noise.shape)
-            gd = gd - (gz.flatten(2) @ noise.expand(len(y), 1, *y.shape[2:]).flatten(2).mT)[:, :, 0]
+            flat = noise.expand(len(y), 1, *y.shape[2:]).flatten(2)  # (n, 1, h w)
+            gd = gd - (flat @ gz.permute(0, 2, 3, 1).flatten(1, 2))[:, 0]
         gc = _scaled(gz, d)
         if fir is None:
             g_sx = T.apply(gc, w, g)
@@ -117,10 +125,11 @@ def styled_conv(
     fir: Tensor | None = None,
     gain: float = SQRT2,
 ) -> Tensor:
-    """(n, o, h, w) = gain lrelu(demodulated convolution of x (n, i, h, w) + noise + bias); twice the size with a filter `fir` (4, 4).
+    """(n, o, h, w) = gain lrelu(demodulated convolution of x (n, i, h, w) + noise + bias); twice the size with a
+    filter `fir` (4, 4).
 
-    weight: (o, i, 3, 3), of any scale; style: (n, i); bias: (o,); noise: (n, 1, h, w) or (h, w). With `fir` a transposed convolution doubles the
-    picture and the filter smooths it.
+    weight: (o, i, 3, 3), of any scale; style: (n, i); bias: (o,); noise: (n, 1, h, w) or (h, w). With `fir` a
+    transposed convolution doubles the picture and the filter smooths it.
     """
     d, noise = demodulation(weight, style), None if noise is None else (noise * gain).to(x.dtype)
     if fir is not None:
@@ -132,7 +141,8 @@ def styled_conv(
 def to_rgb(x: Tensor, weight: Tensor, style: Tensor, bias: Tensor) -> Tensor:
     """A picture (n, c, h, w) of x (n, i, h, w): 1x1 modulated convolution without demodulation, plus bias (c,).
 
-    weight: (c, i, 1, 1); style: (n, i). Here a picture's own weights are made: there are only c i of them, far fewer than pixels.
+    weight: (c, i, 1, 1); style: (n, i). Here a picture's own weights are made: there are only c i of them, far fewer
+    than pixels.
     """
     n, i, h, w = x.shape
     own = (weight[:, :, 0, 0] * style[:, None, :]).to(x.dtype)  # (n, c, i)

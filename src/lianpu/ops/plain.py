@@ -1,5 +1,6 @@
-"""Every operator of `nets/stylegan2.py` as its equation reads, one step after the other: the oracle that judges the fast versions in
-`convolution`, `resample`, `activation` and `modconv`, under the same names and with the same arguments.
+"""Every operator of `nets/stylegan2.py` as its equation reads, one step after the other: the oracle that judges the
+fast versions in `convolution`, `resample`, `activation` and `modconv`, under the same names and with the same
+arguments.
 """
 
 from __future__ import annotations
@@ -10,7 +11,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["bias_lrelu", "blur", "conv", "conv_transpose", "downsample", "laid_out", "modulated_conv", "styled_conv", "to_rgb", "upfirdn", "upsample"]
+__all__ = [
+    "bias_lrelu",
+    "blur",
+    "conv",
+    "conv_transpose",
+    "downsample",
+    "laid_out",
+    "modulated_conv",
+    "styled_conv",
+    "to_rgb",
+    "upfirdn",
+    "upsample",
+]
 
 SLOPE = 0.2
 EPS = 1e-8
@@ -27,7 +40,9 @@ def conv(x: Tensor, w: Tensor, stride: int = 1, padding: int = 0, groups: int = 
 
 
 def conv_transpose(y: Tensor, w: Tensor, stride: int = 1, padding: int = 0, groups: int = 1) -> Tensor:
-    """The adjoint of `conv`: (n, o, h, w) -> (n, i, (h - 1) stride - 2 padding + kh, ...) for w (o, i / groups, kh, kw)."""
+    """The adjoint of `conv`: (n, o, h, w) -> (n, i, (h - 1) stride - 2 padding + kh, ...) for w (o, i / groups, kh,
+    kw).
+    """
     return F.conv_transpose2d(y, w, stride=stride, padding=padding, groups=groups)
 
 
@@ -42,8 +57,8 @@ def upfirdn(
 ) -> Tensor:
     """Zero insertion, padding, filtering and decimation of x (n, c, h, w), the four steps of resampling.
 
-    f: (kh, kw), or (k,) for a separable filter, or None for the identity. up, down: factors along (x, y).
-    padding: (left, right, top, bottom) pixels after zero insertion; negative ones crop. flip: correlate instead of convolve.
+    f: (kh, kw), or (k,) for a separable filter, or None for the identity. up, down: factors along (x, y). padding:
+    (left, right, top, bottom) pixels after zero insertion; negative ones crop. flip: correlate instead of convolve.
     """
     n, c, h, w = x.shape
     if f is None:
@@ -85,10 +100,11 @@ def bias_lrelu(x: Tensor, b: Tensor, gain: float = math.sqrt(2), scale: float = 
 def modulated_conv(
     x: Tensor, weight: Tensor, style: Tensor, noise: Tensor | None = None, fir: Tensor | None = None
 ) -> Tensor:
-    """Convolution of x (n, i, h, w) with each picture's own weights, then noise added (Karras et al. 2020b, Eq. 1 and 3).
+    """Convolution of x (n, i, h, w) with each picture's own weights, then noise added (Karras et al. 2020b, Eq. 1 and
+    3).
 
-    weight: (o, i, k, k); style: (n, i); noise: broadcasts to the output. With a filter `fir` the picture is doubled in size: by a
-    transposed convolution, then the filter.
+    weight: (o, i, k, k); style: (n, i); noise: broadcasts to the output. With a filter `fir` the picture is doubled
+    in size: by a transposed convolution, then the filter.
     """
     n, i, h, w = x.shape
     o, _, k, _ = weight.shape
@@ -118,6 +134,8 @@ def styled_conv(
 
 
 def to_rgb(x: Tensor, weight: Tensor, style: Tensor, bias: Tensor) -> Tensor:
-    """A 1x1 modulated convolution without demodulation. x: (n, i, h, w), weight: (c, i, 1, 1), style: (n, i), bias: (c,)."""
+    """A 1x1 modulated convolution without demodulation. x: (n, i, h, w), weight: (c, i, 1, 1), style: (n, i), bias:
+    (c,).
+    """
     y = F.conv2d(x * style.to(x.dtype)[:, :, None, None], weight.to(x.dtype))
     return y + bias.to(x.dtype)[:, None, None]

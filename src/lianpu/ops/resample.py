@@ -1,6 +1,7 @@
-"""Resampling by two with a low-pass filter, StyleGAN2's "up", "down" and "blur" (Karras et al. 2020b, App. B; the filter after Zhang
-2019, "Making Convolutional Networks Shift-Invariant Again"). Outside the picture is zero. Each is one strided depthwise convolution or
-its adjoint: no zeros are inserted and no pixel is computed to be thrown away, as `plain.upfirdn` does.
+"""Resampling by two with a low-pass filter, StyleGAN2's "up", "down" and "blur" (Karras et al. 2020b, App. B; the
+filter after Zhang 2019, "Making Convolutional Networks Shift-Invariant Again"). Outside the picture is zero. Each is
+one strided depthwise convolution or its adjoint: no zeros are inserted and no pixel is computed to be thrown away, as
+`plain.upfirdn` does.
 """
 
 from __future__ import annotations

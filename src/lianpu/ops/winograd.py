@@ -1,10 +1,11 @@
-"""3x3 convolution with 4 multiplications a pixel in place of 9: F(2x2, 3x3) of Lavin & Gray 2016, "Fast Algorithms for Convolutional
-Neural Networks", Sec. 4. In their symbols, for d an input tile of 4x4 pixels, g a kernel and Y an output tile of 2x2 pixels,
+"""3x3 convolution with 4 multiplications a pixel in place of 9: F(2x2, 3x3) of Lavin & Gray 2016, "Fast Algorithms
+for Convolutional Neural Networks", Sec. 4. In their symbols, for d an input tile of 4x4 pixels, g a kernel and Y an
+output tile of 2x2 pixels,
 
     Y = A^T [(G g G^T) * (B^T d B)] A.
 
-Summed over channels, the product * is one matrix product for each of the 16 coordinates of a tile. Where `pays` says so this is 1.3 to 2 times
-as fast on a CPU as oneDNN's convolution.
+Summed over channels, the product * is one matrix product for each of the 16 coordinates of a tile. Where `pays` says
+so this is 1.3 to 2 times as fast on a CPU as oneDNN's convolution.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ __all__ = ["correlate", "pays", "weight_gradient"]
 
 _TILES = 256  # of one block, so that its 16 matrices stay in the cache
 
-def pays(x: Tensor, channels: int, *, weights: bool = False) -> bool:
-    """Whether to convolve x (n, i, h, w) with 3x3 kernels to so many channels this way, or to take the gradient of the `weights`.
 
-    Where it does not pay the transforms cost more than the products save: of the pixels, for few channels; of the kernels, for few pixels.
+def pays(x: Tensor, channels: int, *, weights: bool = False) -> bool:
+    """Whether to convolve x (n, i, h, w) with 3x3 kernels to so many channels this way, or to take the gradient of
+    the `weights`.
+
+    Where it does not pay the transforms cost more than the products save: of the pixels, for few channels; of the
+    kernels, for few pixels.
     """
     n, i, h, w = x.shape
     narrow, few = (64, 4096) if weights else (256, 1024)
@@ -30,7 +34,9 @@ def pays(x: Tensor, channels: int, *, weights: bool = False) -> bool:
 
 
 def _blocks(x: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
-    """x (n, i, h, w) in blocks of about _TILES tiles: which pictures, which rows, and d (k, rows + 2, w + 2, i) with a ring of zeros."""
+    """x (n, i, h, w) in blocks of about _TILES tiles: which pictures, which rows, and d (k, rows + 2, w + 2, i) with
+    a ring of zeros.
+    """
     n, i, h, w = x.shape
     tiles = h * w // 4
     pictures = max(1, min(n, _TILES // tiles))
@@ -118,16 +124,17 @@ def _kernels(w: Tensor) -> Tensor:
 def correlate(x: Tensor, w: Tensor, *, turned: bool = False) -> Tensor:
     """Correlation of x (n, i, h, w) with w (o, i, 3, 3), a ring of zeros around x; h and w even.
 
-    turned: its adjoint instead, from x (n, o, h, w): correlation with the kernels turned by 180 degrees, which swaps the outer rows of G.
+    turned: its adjoint instead, from x (n, o, h, w): correlation with the kernels turned by 180 degrees, which swaps
+    the outer rows of G.
     """
     h, width = x.shape[2:]
     u = _kernels(w)
     u = u[[3, 1, 2, 0]][:, [3, 1, 2, 0]].flatten(0, 1) if turned else u.flatten(0, 1).transpose(1, 2)
-    y = x.new_empty(len(x), h, width, u.shape[2])
+    y = torch.empty(len(x), u.shape[2], h, width, dtype=x.dtype, memory_format=torch.channels_last)
     for pictures, rows, d in _blocks(x):
         v = _tiles(_bt, d, (d.shape[1] - 2) // 2, width // 2)
-        _pixels(torch.bmm(v, u), y[pictures, rows])
-    return y.permute(0, 3, 1, 2)
+        _pixels(torch.bmm(v, u), y.permute(0, 2, 3, 1)[pictures, rows])
+    return y
 
 
 def weight_gradient(x: Tensor, y: Tensor) -> Tensor:
@@ -140,6 +147,6 @@ def weight_gradient(x: Tensor, y: Tensor) -> Tensor:
         v = _tiles(_bt, d, th, tw)
         u.baddbmm_(_tiles(_a, y[pictures, rows], th, tw).transpose(1, 2), v)
     half = _gt(u.view(4, 4, o, i), u.new_empty(3, 4, o, i)).transpose(0, 1)
-    w = u.new_empty(o, 3, 3, i)
-    _gt(half, w.permute(2, 1, 0, 3))
-    return w.permute(0, 3, 1, 2)
+    w = torch.empty(o, i, 3, 3, dtype=u.dtype, memory_format=torch.channels_last)
+    _gt(half, w.permute(3, 2, 0, 1))
+    return w

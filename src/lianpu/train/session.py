@@ -301,6 +301,7 @@ class _Session:
         left = loop.last_step * loop.clock.batch - loop.clock.images
         until_save = (-loop.clock.step) % loop.snapshot_steps * loop.clock.batch
         return {
+            "recipe": self.plan["recipe"],
             "images": loop.clock.images,
             "kimg": loop.clock.images / 1000,
             "of_kimg": self.config.kimg,
@@ -319,7 +320,7 @@ class _Session:
     def _tick(self, loop: Loop) -> None:
         status = self._status(loop)
         self.report.progress(status, tick=True)
-        timing = ("images_per_second", "eta_seconds", "save_seconds")
+        timing = ("recipe", "images_per_second", "eta_seconds", "save_seconds")
         self.folder.write(
             "tick",
             step=loop.clock.step,

@@ -1,0 +1,101 @@
+"""The three maps of a convolution are adjoint to each other, equal the library's, and are closed under
+differentiation.
+"""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from lianpu.ops import convolution, plain
+from tests.ops.compare import assert_same, channels_last, randn
+
+# x, w, stride, padding, groups: plain, strided with and without a remainder, 1x1, wide, filters channel by channel
+CASES = [
+    ((2, 3, 6, 5), (4, 3, 3, 3), 1, 1, 1),
+    ((2, 3, 7, 9), (4, 3, 3, 3), 2, 0, 1),
+    ((2, 3, 8, 6), (4, 3, 3, 3), 2, 0, 1),
+    ((2, 3, 4, 4), (5, 3, 1, 1), 1, 0, 1),
+    ((1, 2, 6, 7), (3, 2, 5, 3), 1, 1, 1),
+    ((2, 3, 6, 6), (3, 1, 4, 4), 1, 2, 3),
+    ((2, 3, 6, 6), (3, 1, 4, 4), 2, 1, 3),
+]
+IDS = [f"{w}-stride{s}-pad{p}-groups{g}" for _, w, s, p, g in CASES]
+
+
+def _double(*shape: int, seed: int = 0) -> Tensor:
+    return randn(*shape, seed=seed, dtype=torch.float64)
+
+
+@pytest.mark.parametrize(("x", "w", "stride", "padding", "groups"), CASES, ids=IDS)
+def test_the_three_maps_are_adjoint(x, w, stride, padding, groups):
+    x, w = randn(*x), randn(*w)
+    g = convolution.Geometry.of(x, w, stride, padding, groups)
+    ax = convolution.A.apply(x, w, g)
+    y = torch.randn_like(ax)
+    product = (y * ax).sum()
+    assert_close((x * convolution.T.apply(y, w, g)).sum(), product, rtol=1e-4, atol=1e-3)
+    assert_close((w * convolution.W.apply(x, y, g)).sum(), product, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(("x", "w", "stride", "padding", "groups"), CASES, ids=IDS)
+def test_convolution_equals_the_library_to_second_order(x, w, stride, padding, groups):
+    assert_same(
+        lambda x, w: convolution.conv(x, w, stride, padding, groups),
+        lambda x, w: plain.conv(x, w, stride, padding, groups),
+        [_double(*x), _double(*w)],
+        1e-12,
+    )
+
+
+@pytest.mark.parametrize(("x", "w", "stride", "padding", "groups"), CASES, ids=IDS)
+def test_its_adjoint_equals_the_library_to_second_order(x, w, stride, padding, groups):
+    y = plain.conv(_double(*x), _double(*w), stride, padding, groups)
+    assert_same(
+        lambda y, w: convolution.conv_transpose(y, w, stride, padding, groups),
+        lambda y, w: plain.conv_transpose(y, w, stride, padding, groups),
+        [y, _double(*w)],
+        1e-12,
+    )
+
+
+@pytest.mark.parametrize("f", [convolution.conv, convolution.conv_transpose])
+def test_gradients_of_gradients_are_right(f):
+    inputs = [_double(2, 2, 5, 5).requires_grad_(), _double(2, 2, 3, 3).requires_grad_()]
+    assert torch.autograd.gradcheck(f, (*inputs, 2))
+    assert torch.autograd.gradgradcheck(f, (*inputs, 2))
+
+
+@pytest.mark.parametrize("block", [1, 700, 5_000, 2**20])
+@pytest.mark.parametrize(("stride", "padding"), [(1, 1), (2, 0), (2, 1)])
+def test_weight_gradient_by_products_equals_the_library_for_any_block(block, stride, padding, monkeypatch):
+    monkeypatch.setattr(convolution, "_BLOCK", block)
+    x, w = channels_last(randn(5, 4, 11, 9)), randn(3, 4, 3, 3).requires_grad_()
+    y = plain.conv(x, w, stride, padding)
+    gy = torch.randn_like(y)
+    ours = convolution._w_by_products(x, gy, convolution.Geometry.of(x, w, stride, padding))
+    assert_close(ours, torch.autograd.grad(y, w, gy)[0], rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_frozen_costs_nothing(monkeypatch):
+    def refuse(*_: object) -> Tensor:
+        raise AssertionError("a gradient nobody wants was computed")
+
+    x, w = randn(1, 2, 4, 4), randn(2, 2, 3, 3)
+    monkeypatch.setattr(convolution, "_w", refuse)
+    convolution.conv(x.requires_grad_(), w, 1, 1).sum().backward()
+    monkeypatch.undo()
+    monkeypatch.setattr(convolution, "_t", refuse)
+    convolution.conv(x.detach(), w.requires_grad_(), 1, 1).sum().backward()
+
+
+def test_the_memory_order_is_kept():
+    x, w = convolution.laid_out(randn(2, 8, 6, 6)), convolution.laid_out(randn(8, 8, 3, 3))
+    assert x.is_contiguous(memory_format=torch.channels_last)
+    x.requires_grad_(), w.requires_grad_()
+    y = convolution.conv(x, w, 1, 1)
+    y.sum().backward()
+    for out in (y, x.grad, w.grad):
+        assert out is not None and out.is_contiguous(memory_format=torch.channels_last)
