@@ -179,7 +179,7 @@ def test_other_weights_under_the_same_json(folder):
 )
 def test_hostile_configurations_allocate_nothing(key, value, folder):
     rewrite(folder, config={**to_dict(CONFIG), key: value})
-    with pytest.raises(ModelError, match="configuration in model.json is refused"):
+    with pytest.raises(ModelError, match=r"configuration in model.json is refused"):
         checkpoint.load_model(folder)
 
 

@@ -49,7 +49,7 @@ def test_help_never_imports_torch_or_numpy(words):
 
 
 def test_import_is_silent_and_light():
-    script = "import sys, lianpu; assert not {'torch', 'numpy'} & set(sys.modules); assert callable(lianpu.api.generate); assert 'torch' not in sys.modules"
+    script = "import sys, lianpu; lianpu.api.generate; assert not {'torch', 'numpy'} & set(sys.modules)"
     done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

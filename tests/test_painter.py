@@ -14,8 +14,8 @@ from lianpu.checkpoint import Model
 from lianpu.config import StyleGAN2Config, to_dict
 from lianpu.errors import DataError, ModelError, UsageError
 from lianpu.export import provenance
-from lianpu.painter import Painter, Subject
 from lianpu.nets.stylegan2 import Generator
+from lianpu.painter import Painter, Subject
 
 CONFIG = StyleGAN2Config(resolution=16, channel_base=128, channel_max=8, z_dim=8, w_dim=8, mapping_layers=2, classes=3)
 

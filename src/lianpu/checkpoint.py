@@ -259,7 +259,8 @@ def save_state(folder: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) 
 def load_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and facts of a state whose digests hold; ModelError otherwise."""
     try:
-        sums = dict(reversed(line.split("  ", 1)) for line in (folder / "SHA256SUMS").read_text("utf-8").splitlines())
+        lines = (folder / "SHA256SUMS").read_text("utf-8").splitlines()
+        sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
         whole = set(sums) == {"state.safetensors", "state.json"} and all(
             files.sha256(folder / n) == d for n, d in sums.items()
         )

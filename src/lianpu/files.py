@@ -12,7 +12,17 @@ from pathlib import Path
 
 from lianpu.errors import ResourceError
 
-__all__ = ["atomic_write", "free_bytes", "new_file", "new_folder", "remove", "remove_partial", "sha256", "sync_folder", "writing"]
+__all__ = [
+    "atomic_write",
+    "free_bytes",
+    "new_file",
+    "new_folder",
+    "remove",
+    "remove_partial",
+    "sha256",
+    "sync_folder",
+    "writing",
+]
 
 _TEMPORARY = ".partial-"
 

@@ -9,8 +9,13 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
+from lianpu import losses
+from lianpu.config import StyleGAN2Config
+from lianpu.nets.stylegan2 import Discriminator, Generator
 from lianpu.ops import convolution, plain
 from tests.ops.compare import assert_same, channels_last, randn
+
+TINY = StyleGAN2Config(resolution=16, channel_base=128, channel_max=16, z_dim=8, w_dim=12, mapping_layers=2)
 
 # x, w, stride, padding, groups: plain, strided with and without a remainder, 1x1, wide, filters channel by channel
 CASES = [
@@ -79,16 +84,31 @@ def test_weight_gradient_by_products_equals_the_library_for_any_block(block, str
     assert_close(ours, torch.autograd.grad(y, w, gy)[0], rtol=1e-4, atol=1e-4)
 
 
-def test_what_is_frozen_costs_nothing(monkeypatch):
-    def refuse(*_: object) -> Tensor:
-        raise AssertionError("a gradient nobody wants was computed")
+def refuse(*_: object) -> Tensor:
+    raise AssertionError("a gradient nobody wants was computed")
 
+
+def test_what_is_frozen_costs_nothing(monkeypatch):
     x, w = randn(1, 2, 4, 4), randn(2, 2, 3, 3)
-    monkeypatch.setattr(convolution, "_w", refuse)
-    convolution.conv(x.requires_grad_(), w, 1, 1).sum().backward()
-    monkeypatch.undo()
-    monkeypatch.setattr(convolution, "_t", refuse)
-    convolution.conv(x.detach(), w.requires_grad_(), 1, 1).sum().backward()
+    with monkeypatch.context() as patch:
+        patch.setattr(convolution, "_w", refuse)
+        convolution.conv(x.requires_grad_(), w, 1, 1).sum().backward()
+    with monkeypatch.context() as patch:
+        patch.setattr(convolution, "_t", refuse)
+        convolution.conv(x.detach(), w.requires_grad_(), 1, 1).sum().backward()
+
+
+def test_a_gradient_with_respect_to_pictures_does_not_compute_those_of_weights(monkeypatch):
+    """R1 and path length differentiate with respect to pictures and styles first, and with respect to weights later."""
+    g, d = Generator(TINY), Discriminator(TINY)
+    real, ws = randn(2, 3, 16, 16).requires_grad_(), g.mapping(randn(2, 8))
+    scores, images = d(real), g.synthesis(ws)
+    with monkeypatch.context() as patch:
+        patch.setattr(convolution, "_w", refuse)
+        r1 = losses.r1(scores, real).mean()
+        lengths = losses.path_lengths(images, ws, torch.ones_like(images)).mean()
+    (r1 + lengths).backward()
+    assert all(p.grad is not None for name, p in [*g.named_parameters(), *d.named_parameters()] if "weight" in name)
 
 
 def test_the_memory_order_is_kept():

@@ -108,21 +108,18 @@ def _main(lab: np.ndarray, face: np.ndarray, centre: np.ndarray, own: str) -> np
 
 
 def _tiles(mask: np.ndarray, step: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """Areas of black or white paint: no lines, rims, pupils and whites of eyes, and no sheen that other paint fades
-    into.
-    """
-    reach = max(1.0, np.sqrt(face.sum()) / 60)
-    core = ground.depth(mask) > reach
-    solid = mask & (ground.depth(~core) <= reach + 1)
-    numbers = ground.parts(solid)
-    sizes = np.bincount(numbers.ravel())
-    rim = np.asarray(ndimage.grey_dilation(numbers, size=(5, 5))) * ~solid
-    bounded = np.bincount(rim.ravel(), step.ravel() > EDGE / 2, len(sizes)) / np.maximum(
-        np.bincount(rim.ravel(), None, len(sizes)), 1
+    """Connected areas of black or white paint that are wide somewhere: not lines, rims, pupils and whites of eyes by themselves,
+    nor sheen that another paint fades into (its border is no edge)."""
+    numbers = ground.parts(mask)
+    areas = np.bincount(numbers.ravel())
+    wide = np.bincount(numbers.ravel(), ground.depth(mask).ravel() > np.sqrt(face.sum()) / 60, len(areas)) > 0
+    rim = np.asarray(ndimage.grey_dilation(numbers, size=(5, 5))) * ~mask
+    bordered = np.bincount(rim.ravel(), step.ravel() > EDGE / 2, len(areas)) / np.maximum(
+        np.bincount(rim.ravel(), None, len(areas)), 1
     )
-    keep = (sizes > 0.01 * face.sum()) & (bounded > 0.5)
-    sizes[0] = 0
-    keep[sizes.argmax()] = True
+    keep = wide & (areas > 0.006 * face.sum()) & (bordered > 0.5)
+    areas[0] = 0
+    keep[areas.argmax()] = True
     keep[0] = False
     return keep[numbers]
 

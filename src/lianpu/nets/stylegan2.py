@@ -201,9 +201,7 @@ class StyledConv(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, noise: Noise, draw: Draw | None, gain: float = SQRT2) -> Tensor:
         noise_map = self._noise(x, noise, draw)
-        return styled_conv(
-            x, laid_out(self.weight), self.affine(w), self.bias, noise_map, self.fir if self.up else None, gain
-        )
+        return styled_conv(x, self.weight, self.affine(w), self.bias, noise_map, self.fir if self.up else None, gain)
 
     def _noise(self, x: Tensor, noise: Noise, draw: Draw | None) -> Tensor | None:
         if noise == "none":
@@ -259,7 +257,7 @@ class SynthesisBlock(nn.Module):
         if x is None:
             y = self.conv1(laid_out(self.const.expand(len(ws), -1, -1, -1)), ws[:, 0], noise, draw)
         else:
-            x = x.to(HALF if self.in_half else ws.dtype)
+            x = laid_out(x.to(HALF if self.in_half else ws.dtype))
             y = self.conv0(x, ws[:, 0], noise, draw)
             if self.shortcut is None:
                 y = self.conv1(y, ws[:, 1], noise, draw)
@@ -425,9 +423,9 @@ def _with_rgb(x: Tensor | None, rgb: nn.Module | None, image: Tensor, dtype: tor
     """x, what `rgb` makes of the picture, or their sum."""
     if rgb is None:
         assert x is not None
-        return x.to(dtype)
+        return laid_out(x.to(dtype))
     seen = rgb(laid_out(image.to(dtype)))
-    return seen if x is None else x.to(dtype) + seen
+    return seen if x is None else laid_out(x.to(dtype)) + seen
 
 
 class Epilogue(nn.Module):

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from lianpu.ops import winograd
 
-__all__ = ["A", "Geometry", "T", "W", "conv", "conv_transpose", "laid_out"]
+__all__ = ["A", "Geometry", "T", "W", "conv", "conv_transpose", "laid_out", "wanted"]
 
 _BLOCK = 2**20  # gathered numbers per matrix product: they stay in the cache
 
@@ -109,6 +109,17 @@ def _w_by_products(x: Tensor, y: Tensor, g: Geometry) -> Tensor:
     return kernels
 
 
+def wanted(ctx: Any, argument: int) -> bool:
+    """Whether this backward pass needs the gradient of a tensor argument. `ctx.needs_input_grad` knows only that some
+    pass may: without this, the gradient with respect to a picture that R1 squares would compute those of all weights.
+    """
+    node = ctx.next_functions[argument][0]
+    try:
+        return node is not None and torch._C._will_engine_execute_node(node)  # as torch.autograd.graph uses it
+    except RuntimeError:  # it refuses leaves that autograd.grad was asked for
+        return True
+
+
 class A(torch.autograd.Function):
     """y (n, o, h', w') = A(x, w): correlation of x (n, i, h, w) with w (o, i / groups, kh, kw)."""
 
@@ -120,8 +131,9 @@ class A(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        (gy,), (x, w), need = grads, ctx.saved_tensors, ctx.needs_input_grad
-        return T.apply(gy, w, ctx.g) if need[0] else None, W.apply(x, gy, ctx.g) if need[1] else None, None
+        (gy,), (x, w) = grads, ctx.saved_tensors
+        first = T.apply(gy, w, ctx.g) if wanted(ctx, 0) else None
+        return first, W.apply(x, gy, ctx.g) if wanted(ctx, 1) else None, None
 
 
 class T(torch.autograd.Function):
@@ -135,8 +147,9 @@ class T(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        (gx,), (y, w), need = grads, ctx.saved_tensors, ctx.needs_input_grad
-        return A.apply(gx, w, ctx.g) if need[0] else None, W.apply(gx, y, ctx.g) if need[1] else None, None
+        (gx,), (y, w) = grads, ctx.saved_tensors
+        first = A.apply(gx, w, ctx.g) if wanted(ctx, 0) else None
+        return first, W.apply(gx, y, ctx.g) if wanted(ctx, 1) else None, None
 
 
 class W(torch.autograd.Function):
@@ -150,8 +163,9 @@ class W(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        (gw,), (x, y), need = grads, ctx.saved_tensors, ctx.needs_input_grad
-        return T.apply(y, gw, ctx.g) if need[0] else None, A.apply(x, gw, ctx.g) if need[1] else None, None
+        (gw,), (x, y) = grads, ctx.saved_tensors
+        first = T.apply(y, gw, ctx.g) if wanted(ctx, 0) else None
+        return first, A.apply(x, gw, ctx.g) if wanted(ctx, 1) else None, None
 
 
 def conv(x: Tensor, w: Tensor, stride: int = 1, padding: int = 0, groups: int = 1) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lianpu.ops.activation import SLOPE, SQRT2, LreluGradient, pieces
-from lianpu.ops.convolution import A, Geometry, T, W
+from lianpu.ops.convolution import A, Geometry, T, W, laid_out, wanted
 
 __all__ = ["demodulation", "styled_conv", "to_rgb"]
 
@@ -38,8 +38,8 @@ class _Scale(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        (g,), (x, s), need = grads, ctx.saved_tensors, ctx.needs_input_grad
-        return _Scale.apply(g, s) if need[0] else None, _Dot.apply(g, x) if need[1] else None
+        (g,), (x, s) = grads, ctx.saved_tensors
+        return _Scale.apply(g, s) if wanted(ctx, 0) else None, _Dot.apply(g, x) if wanted(ctx, 1) else None
 
 
 class _Dot(torch.autograd.Function):
@@ -52,8 +52,8 @@ class _Dot(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        (g,), (x, y), need = grads, ctx.saved_tensors, ctx.needs_input_grad
-        return _Scale.apply(y, g) if need[0] else None, _Scale.apply(x, g) if need[1] else None
+        (g,), (x, y) = grads, ctx.saved_tensors
+        return _Scale.apply(y, g) if wanted(ctx, 0) else None, _Scale.apply(x, g) if wanted(ctx, 1) else None
 
 
 def _scaled(x: Tensor, s: Tensor) -> Tensor:
@@ -92,8 +92,8 @@ class _StyledConv(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        (gy,), (x, sx, w, s, d, noise, b, fir, y), need = grads, ctx.saved_tensors, ctx.needs_input_grad
-        g, g_fir = ctx.g
+        (gy,), (x, sx, w, s, d, noise, b, fir, y) = grads, ctx.saved_tensors
+        (g, g_fir), learns = ctx.g, wanted(ctx, 1)
         if torch.is_grad_enabled():
             sx = _Scale.apply(x, s)  # again, with its own derivatives
         gz: Tensor = LreluGradient.apply(gy, y, SLOPE, 1.0)  # type: ignore[assignment]
@@ -107,11 +107,11 @@ class _StyledConv(torch.autograd.Function):
         gc = _scaled(gz, d)
         if fir is None:
             g_sx = T.apply(gc, w, g)
-            gw = W.apply(sx, gc, g) if need[1] else None
+            gw = W.apply(sx, gc, g) if learns else None
         else:
             gc = T.apply(gc, fir, g_fir)
             g_sx = A.apply(gc, w.transpose(0, 1), g)
-            gw = W.apply(gc, sx, g).transpose(0, 1) if need[1] else None  # type: ignore[union-attr]
+            gw = W.apply(gc, sx, g).transpose(0, 1) if learns else None  # type: ignore[union-attr]
         gs = _Dot.apply(g_sx, x)
         return _scaled(g_sx, s), gw, gs, gd / d, g_noise, total.sum(0), None  # type: ignore[arg-type]
 
@@ -134,8 +134,8 @@ def styled_conv(
     d, noise = demodulation(weight, style), None if noise is None else (noise * gain).to(x.dtype)
     if fir is not None:
         fir = (fir.flip(0, 1) * 4).to(x.dtype).expand(len(weight), 1, 4, 4)
-    x, weight, style, d, bias = (v.to(x.dtype) for v in (x, weight, style, d * gain, bias * gain))
-    return _StyledConv.apply(x, weight, style, d, noise, bias, fir)  # type: ignore[return-value]
+    weight, style, d, bias = (v.to(x.dtype) for v in (weight, style, d * gain, bias * gain))
+    return _StyledConv.apply(x, laid_out(weight), style, d, noise, bias, fir)  # type: ignore[return-value]
 
 
 def to_rgb(x: Tensor, weight: Tensor, style: Tensor, bias: Tensor) -> Tensor:
