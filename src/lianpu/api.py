@@ -262,8 +262,9 @@ def doctor(folder: Path) -> list[tuple[str, str, bool]]:
 
     def video() -> str:
         import av
+        from av.codec import Codec
 
-        av.codec.Codec("libx264", "w")
+        Codec("libx264", "w")
         return f"PyAV {av.__version__} with libx264"
 
     def models() -> str:
