@@ -318,6 +318,8 @@ def test_half_precision_stays_near_and_is_float32_at_the_door():
     wanted = full.synthesis(ws, noise="const")
     error = (image - wanted).norm() / wanted.norm()
     assert 1e-5 < error < 0.03
+    for architecture in ("resnet", "orig"):  # whose picture comes from a block in half precision alone
+        assert generator(replace(config, g_architecture=architecture)).synthesis(ws).dtype == torch.float32
     d_half, d_full = Discriminator(config), Discriminator(TINY)
     d_half.load_state_dict(d_full.state_dict())
     real = randn(2, 3, 16, 16)

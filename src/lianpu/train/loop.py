@@ -108,7 +108,7 @@ class RunFolder:
                     "Wait for it, stop it, or choose another --out.",
                 ) from None
         files.atomic_write(self.path / ".pid", str(os.getpid()))
-        for folder in (self.path, self.checkpoints):
+        for folder in (self.path, self.checkpoints, self.path / "samples"):
             files.remove_partial(folder)
 
     def release(self) -> None:
