@@ -251,7 +251,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument(
-        "--clock", choices=CLOCKS, default="wall", help="cpu: processor time of one thread, for a machine that others use"
+        "--clock",
+        choices=CLOCKS,
+        default="wall",
+        help="cpu: processor time of one thread, for a machine that others use",
     )
     parser.add_argument("--to", type=Path, help="the JSON file to write")
     parser.add_argument("--note", default="", help="what else the machine was doing; goes into the file")
@@ -263,8 +266,14 @@ def main() -> None:
     if args.child:
         return child(args)
     report: dict[str, Any] = {
-        "what": "seconds per phase of a training step; times_as_fast = contender / fast, median over rounds; peak RSS in MB",
-        "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "threads": args.threads, "clock": args.clock, "system": platform.system()},
+        "what": "seconds per phase of a step; times_as_fast = contender / fast, median over rounds; peak RSS in MB",
+        "machine": {
+            "cpu": _cpu(),
+            "cores": os.cpu_count(),
+            "threads": args.threads,
+            "clock": args.clock,
+            "system": platform.system(),
+        },
         "versions": {"lianpu": lianpu.__version__, "torch": torch.__version__, "python": platform.python_version()},
         "rounds": args.rounds,
         "note": args.note,
@@ -274,11 +283,10 @@ def main() -> None:
         result = measure(args, *CONFIGS[name])
         result["peak_rss_mb"] = {who: peak_memory(args, who, name) for who in result["seconds"]}
         report["configs"][name] = result
-    text = json.dumps(report, indent=2)
-    if args.to:
-        args.to.parent.mkdir(parents=True, exist_ok=True)
-        args.to.write_text(text + "\n")
-    print(text)
+        if args.to:  # after each, for it takes long
+            args.to.parent.mkdir(parents=True, exist_ok=True)
+            args.to.write_text(json.dumps(report, indent=2) + "\n")
+    print(json.dumps(report, indent=2))
 
 
 def _peak_rss() -> int:

@@ -336,6 +336,7 @@ def test_nothing_below_8x8_is_in_half_precision():
     for wanted, half in ((0, []), (1, ["16"]), (2, ["16", "8"]), (9, ["16", "8"])):
         config = replace(TINY, half_resolutions=wanted)
         assert [r for r, block in Discriminator(config).blocks.items() if block.in_half] == half
+        assert [r for r, block in Generator(config).synthesis.blocks.items() if block.in_half] == half[::-1]
 
 
 def test_every_parameter_learns():

@@ -11,7 +11,7 @@ from lianpu.nets.stylegan2 import Conv
 from lianpu.ops import convolution, plain, winograd
 from tests.ops.compare import assert_same, channels_last, randn
 
-SIZES = [(1, 2, 2), (5, 4, 6), (3, 16, 16), (2, 64, 64), (2, 6, 50)]  # n, h, w
+SIZES = [(1, 2, 2), (7, 4, 4), (1, 10, 10), (3, 16, 16), (2, 64, 64), (2, 6, 50)]  # n, h, w
 
 
 @pytest.mark.parametrize("tiles", [1, 10, 256])

@@ -62,8 +62,8 @@ class Dense(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         gain = SQRT2 if self.lrelu else 1.0
-        alpha = gain * self.lr / math.sqrt(self.weight.shape[1])
-        y = torch.addmm(self.bias, x, self.weight.T, beta=gain * self.lr, alpha=alpha)
+        scale = gain * self.lr / math.sqrt(self.weight.shape[1])  # of the few numbers in x, not of the weights
+        y = F.linear(x * scale, self.weight, self.bias * (gain * self.lr))
         return F.leaky_relu(y, SLOPE, inplace=True) if self.lrelu else y
 
 
@@ -464,7 +464,7 @@ class Discriminator(nn.Module):
         self.epilogue = Epilogue(config, conditional=conditional)
 
     def forward(self, images: Tensor, label: Tensor | None = None, t: Tensor | None = None) -> Tensor:
-        """Scores (n, 1) of images (n, c, r, r) in -1 to 1. label: class numbers (n,); t: time steps (n,), None for 0."""
+        """Scores (n, 1) of images (n, c, r, r) in -1 to 1. label: class numbers (n,); t: steps (n,), None for 0."""
         c = self.config
         if images.shape[1:] != (c.image_channels, c.resolution, c.resolution):
             size = f"{c.image_channels} x {c.resolution} x {c.resolution}"
