@@ -145,3 +145,49 @@ def test_progress_line_reads_well():
         "tiny-64-ada  12.3/400 kimg  18.2 img/s  ETA 5 h 54 m  p 0.120  r_t 0.550  G 0.930  D 1.200  next save 2 m"
     )
     assert [duration(s) for s in (None, 3, 60, 3700, 180000)] == ["...", "3 s", "1 m", "1 h 01 m", "2 d 2 h"]
+
+
+def test_chinese_names_pass_a_pipe_that_is_not_utf_8(tmp_path):
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "lianpu",
+            "data",
+            "sample",
+            "masks",
+            "-n",
+            "1",
+            "--size",
+            "16",
+            "--to",
+            tmp_path / "脸谱",
+        ],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"},
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode().strip().endswith("脸谱")
+
+
+def test_out_of_memory_is_no_bug(monkeypatch, capsys, tmp_path):
+    import torch
+
+    from lianpu import api, cli
+
+    for error in (MemoryError("no more"), torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")):
+
+        def fail(*_, error=error):
+            raise error
+
+        monkeypatch.setattr(api, "card", fail)
+        with pytest.raises(SystemExit) as left:
+            cli.main(["data", "card", str(tmp_path)])
+        assert left.value.code == 5
+        assert "not enough memory" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_no_bug(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "cannot write" in run("data", "sample", "masks", "-n", "1", "--to", tmp_path / "file" / "x", code=5).stderr

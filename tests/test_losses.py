@@ -78,6 +78,14 @@ def test_path_penalty_of_several_processes_is_about_the_mean_of_all():
         assert_close(same, average)
 
 
+def test_gradients_of_several_processes_average_to_that_of_one():
+    decay, start = 0.3, torch.tensor(0.5)
+    both = torch.tensor([2.0, 4.0, 6.0, 9.0], requires_grad=True)
+    whole = torch.autograd.grad(losses.path_penalty(both, start, decay)[0].mean(), both)[0]
+    parts = [losses.path_penalty(both[rank::2], start, decay, mean=both.mean().detach())[0].mean() for rank in range(2)]
+    assert_close(torch.autograd.grad(sum(parts) / 2, both)[0], whole)
+
+
 @pytest.mark.parametrize("decay", [0.01, 0.5])
 def test_the_new_mean_enters_the_penalty_with_its_gradient(decay):
     lengths = torch.tensor([1.0, 3.0], requires_grad=True)

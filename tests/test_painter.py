@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from lianpu import api, checkpoint, images
+from lianpu import api, checkpoint, images, provenance
 from lianpu.checkpoint import Model
 from lianpu.config import StyleGAN2Config, to_dict
 from lianpu.errors import DataError, ModelError, UsageError
-from lianpu.export import provenance
 from lianpu.nets.stylegan2 import Generator
 from lianpu.painter import Painter, Subject
 
@@ -179,3 +178,39 @@ def test_unknown_rights_stay_in_the_outputs(tmp_path):
     model = make_model(tmp_path / "m", rights="unknown", licences=[])
     path = next(iter(api.generate(model, count=1, out=tmp_path / "out")))
     assert provenance.read_recipe(path)["data"]["rights"] == "unknown"
+
+
+def test_a_request_that_cannot_be_met_is_refused_before_anything_is_asked_for(model, tmp_path):
+    with pytest.raises(ModelError):
+        api.generate(tmp_path / "nowhere", out=tmp_path)
+    with pytest.raises(UsageError):
+        api.generate(model, mix=("1", "2"), mix_from=99, out=tmp_path)
+    assert list(tmp_path.glob("*.png")) == []
+
+
+def test_a_picture_that_is_mixed_stays_what_it_is(model, tmp_path):
+    given = next(iter(api.generate(model, count=1, seed=2, truncation=0.3, out=tmp_path / "given")))
+    first, *_, mixed = api.generate(model, mix=(str(given), "5"), truncation=0.9, out=tmp_path / "mixed")
+    assert np.array_equal(images.decode(first).pixels, images.decode(given).pixels)
+    with pytest.raises(UsageError, match="itself a mix"):
+        api.generate(model, mix=(str(mixed), "5"), out=tmp_path / "again")
+    with pytest.raises(UsageError, match="not red"):
+        api.generate(model, mix=(str(given), "5"), label="red", out=tmp_path / "again")
+
+
+def test_a_film_knows_what_made_it(model, tmp_path):
+    path = api.walk(model, tmp_path / "walk.mp4", stops=2, frames=2, scale=4)
+    assert api.inspect(path)["what"] == "film"
+    assert api.inspect(path)["model"]["name"] == "model"
+    (tmp_path / "no.mp4").write_bytes(b"no film")
+    with pytest.raises(DataError, match="not a readable MP4"):
+        api.inspect(tmp_path / "no.mp4")
+
+
+def test_a_path_in_a_strangers_picture_is_not_followed(model, tmp_path):
+    path = next(iter(api.generate(model, count=1, out=tmp_path / "out")))
+    recipe = provenance.read_recipe(path)
+    recipe["model"]["name"] = str(model)
+    path.write_bytes(images.encode_png(images.decode(path).pixels, {"lianpu": json.dumps(recipe)}))
+    with pytest.raises(ModelError, match="no shipped model"):
+        api.rerun(path)

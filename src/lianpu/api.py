@@ -3,18 +3,70 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lianpu import files
-from lianpu.errors import CheckFailed, DataError, LianpuError, ResourceError, UsageError
+from lianpu.errors import CheckFailed, DataError, ResourceError, UsageError
 
 if TYPE_CHECKING:
+    from lianpu.data.build import Report as BuildReport
+    from lianpu.data.check import Report as CheckReport
+    from lianpu.painter import Painter, Subject
     from lianpu.train.dryrun import Cost
     from lianpu.train.session import Reporter
 
-__all__ = ["doctor", "dry_run", "generate", "inspect", "rerun", "train", "walk"]
+__all__ = [
+    "build",
+    "card",
+    "check",
+    "doctor",
+    "dry_run",
+    "generate",
+    "inspect",
+    "load",
+    "rerun",
+    "sample",
+    "train",
+    "walk",
+]
+
+
+def sample(to: Path | str, n: int = 64, seed: int = 0, size: int = 256, **options: Any) -> Path:
+    """Draws masks 0 to n - 1 of series `seed` into folder `to`; see `lianpu.data.samples.masks.write` for the options."""
+    from lianpu.data.samples import masks
+
+    return masks.write(to, n, seed, size, **options)
+
+
+def build(sources: Sequence[Path | str], to: Path | str, **options: Any) -> BuildReport:
+    """Makes a data set from folders, zips and pictures; see `lianpu.data.build.build` for the options."""
+    from lianpu.data import build as building
+
+    return building.build(sources, to, **options)
+
+
+def check(path: Path | str, **options: Any) -> CheckReport:
+    """Proves a data set; the report's `require()` raises where it does not hold. See `lianpu.data.check.check`."""
+    from lianpu.data import check as checking
+
+    return checking.check(path, **options)
+
+
+def card(path: Path | str) -> Path:
+    """Writes a data set's card, README.md, with its counts as they are now."""
+    from lianpu.data import card as carding
+
+    return carding.write(path)
+
+
+def load(model: str | Path, device: str = "auto") -> Painter:
+    """A model that paints: `load("opera-mask-64").subjects(4, seed=0)`, then `.paint(subject)`, `.walk(subjects, 24)`."""
+    from lianpu import painter as painting
+    from lianpu.train.world import choose_device
+
+    return painting.Painter(model, choose_device(device))
 
 
 def train(
@@ -27,9 +79,13 @@ def train(
     data_changed: bool = False,
     minutes: float | None = None,
     device: str = "auto",
-    report: Reporter,
+    report: Reporter | None = None,
 ) -> Path:
-    """Trains a generator in folder `out`, or goes on where the run there stopped; returns the folder of its newest model."""
+    """Trains a generator in folder `out`, or goes on where the run there stopped; returns the folder of its newest model.
+
+    report: who hears of the progress (`lianpu.progress.Progress`); nobody if None.
+    """
+    from lianpu.progress import Progress
     from lianpu.train import session
 
     return session.train(
@@ -41,7 +97,7 @@ def train(
         data_changed=data_changed,
         minutes=minutes,
         device=device,
-        report=report,
+        report=report or Progress(quiet=True),
     )
 
 
@@ -67,47 +123,53 @@ def generate(
     device: str = "auto",
     overwrite: bool = False,
 ) -> Iterator[Path]:
-    """Writes new pictures to folder `out` and yields their paths as they are made.
+    """Writes new pictures to folder `out`; the paths come as they are made, so go through them: `list(generate(...))`.
 
-    mix: two seeds or generated pictures; the coarse styles come from the first, those from layer `mix_from` on from the second.
+    What is wrong with the request is said before the first picture is made.
+
+    mix: two seeds or generated pictures; the coarse styles come from the first, those from layer `mix_from` on from the
+    second.
     grid: also writes all of them on one sheet. Files that exist are kept and an error, unless `overwrite`.
     """
     from dataclasses import replace
 
-    from lianpu import images
     from lianpu import painter as painting
-    from lianpu.export import provenance
-    from lianpu.train.world import choose_device
 
-    painter = painting.Painter(model, choose_device(device))
+    painter = load(model, device)
     if mix is not None:
         a, b = (painting.parse_source(text, painter, label, truncation) for text in mix)
         mixed = replace(
             a, mix_seed=b.seed, mix_label=b.label, mix_from=mix_from if mix_from is not None else painter.layers // 2
         )
+        painter.styles(mixed)  # says what is wrong with it
         jobs = {f"mix-{a.seed}-{b.seed}-{index}": subject for index, subject in zip("abm", (a, b, mixed), strict=True)}
     else:
         jobs = {_name(s): s for s in painter.subjects(count, seed, label=label, truncation=truncation)}
-    paths = {name: out / f"{name}.png" for name in jobs}
-    sheet_path = out / f"sheet-seed{seed}-n{count}.png"
-    taken = [p for p in (*paths.values(), *([sheet_path] if grid else [])) if p.exists()]
+    pictures = {out / f"{name}.png": subject for name, subject in jobs.items()}
+    sheet = out / f"sheet-seed{seed}-n{len(jobs)}.png" if grid else None
+    taken = [path for path in (*pictures, *filter(None, [sheet])) if path.exists()]
     if taken and not overwrite:
         raise UsageError(
             f"{len(taken)} of the files exist already (first: {taken[0]}).",
             fix="Choose another --out, or add --overwrite.",
         )
+    return _paint(painter, pictures, sheet)
+
+
+def _paint(painter: Painter, pictures: dict[Path, Subject], sheet: Path | None) -> Iterator[Path]:
+    from lianpu import images, provenance
+
     made = []
-    for name, subject in jobs.items():
+    for path, subject in pictures.items():
         pixels = painter.paint(subject)
-        files.atomic_write(paths[name], images.encode_png(pixels, provenance.png_text(painter.recipe(subject))))
+        files.atomic_write(path, images.encode_png(pixels, provenance.png_text(painter.recipe(subject))))
         made.append(pixels)
-        yield paths[name]
-    if grid:
-        first = next(iter(jobs.values()))
-        facts = {**painter.recipe(first), "verb": "sheet", "subjects": len(jobs)}
-        sheet = images.sheet(made, columns=_columns(len(made), len(painter.model.classes)))
-        files.atomic_write(sheet_path, images.encode_png(sheet, provenance.png_text(facts)))
-        yield sheet_path
+        yield path
+    if sheet is not None:
+        facts = {**painter.recipe(next(iter(pictures.values()))), "verb": "sheet", "subjects": len(pictures)}
+        pixels = images.sheet(made, columns=_columns(len(made), len(painter.model.classes)))
+        files.atomic_write(sheet, images.encode_png(pixels, provenance.png_text(facts)))
+        yield sheet
 
 
 def _name(subject: Any) -> str:
@@ -137,9 +199,7 @@ def walk(
     """
     import json
 
-    from lianpu import painter as painting
     from lianpu.export import video
-    from lianpu.train.world import choose_device
 
     if out.suffix.lower() != ".mp4":
         raise UsageError(
@@ -148,7 +208,7 @@ def walk(
         )
     if out.exists() and not overwrite:
         raise UsageError(f"{out} exists already.", fix="Choose another name, or add --overwrite.")
-    painter = painting.Painter(model, choose_device(device))
+    painter = load(model, device)
     subjects = painter.subjects(stops, seed, label=label, truncation=truncation)
     times = scale or max(1, -(-256 // painter.network.config.resolution))
     frames_made = (f.repeat(times, 0).repeat(times, 1) for f in painter.walk(subjects, frames))
@@ -163,16 +223,21 @@ def inspect(path: Path) -> dict[str, Any]:
     import json
     from dataclasses import asdict
 
-    from lianpu import checkpoint
+    from lianpu import checkpoint, provenance
     from lianpu.data import check
-    from lianpu.export import provenance
+    from lianpu.export import video
     from lianpu.train import loop
 
     if path.is_file() and path.suffix.lower() == ".png":
         return {"what": "picture", "path": str(path), **provenance.read_recipe(path)}
+    if path.is_file() and path.suffix.lower() == ".mp4":
+        return {"what": "film", "path": str(path), **provenance.parse(video.read_comment(path), path.name)}
     if (path / "run.jsonl").is_file():
         ticks = list(loop.RunFolder(path).events("tick"))
-        plan = json.loads((path / "config.json").read_text("utf-8"))
+        try:
+            plan = json.loads((path / "config.json").read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError("config.json of this run cannot be read.", f"in {path}: {error}") from None
         return {
             "what": "run",
             "path": str(path),
@@ -198,22 +263,48 @@ def inspect(path: Path) -> dict[str, Any]:
 def rerun(
     path: Path, *, model: str | Path | None = None, out: Path | None = None, device: str = "auto"
 ) -> tuple[bool, Path | None]:
-    """Makes a generated picture again from its recipe; (are all pixels the same, where it was written if `out`)."""
+    """Makes a generated or drawn picture again from its recipe; (are all pixels the same, where it was written if `out`).
+
+    The model is found by the name in the recipe among the shipped ones, or given as `model`; a path in a file that a
+    stranger sent is not followed.
+    """
     import numpy as np
 
-    from lianpu import images
-    from lianpu import painter as painting
-    from lianpu.export import provenance
-    from lianpu.train.world import choose_device
+    from lianpu import checkpoint, images, provenance
 
     recipe = provenance.read_recipe(path)
-    subject = painting.subject_of(recipe)
-    painter = painting.Painter(model or str(recipe.get("model", {}).get("name")), choose_device(device))
-    painting.require_same_model(recipe, painter.model)
-    pixels = painter.paint(subject)
+    if recipe["verb"] == "sample":
+        content = _draw_again(recipe)
+    else:
+        from lianpu import painter as painting
+
+        subject = painting.subject_of(recipe)
+        painter = load(model or checkpoint.shipped(_model_name(recipe)), device)
+        painting.require_same_model(recipe, painter.model)
+        content = painter.png(subject)
     if out is not None:
-        files.atomic_write(out, images.encode_png(pixels, provenance.png_text(painter.recipe(subject))))
-    return bool(np.array_equal(pixels, images.decode(path).pixels)), out
+        files.atomic_write(out, content)
+    return bool(np.array_equal(images.decode(content).pixels, images.decode(path).pixels)), out
+
+
+def _model_name(recipe: dict[str, Any]) -> str:
+    made_by = recipe.get("model")
+    return str(made_by.get("name")) if isinstance(made_by, dict) else ""
+
+
+def _draw_again(recipe: dict[str, Any]) -> bytes:
+    from lianpu.data.samples import masks
+
+    values = recipe.get("subject")
+    values = dict(values) if isinstance(values, dict) else {}
+    numbers, names = ({k: values.pop(k, None) for k in keys} for keys in (("seed", "index", "size"), masks.NAMED))
+    whole = not values and all(type(v) is int for v in numbers.values())
+    if not whole or not all(v is None or isinstance(v, str) for v in names.values()):
+        raise DataError("the recipe of this picture is damaged.", f"subject: {recipe.get('subject')}")
+    seed, index, size = numbers.values()
+    if not masks.SMALLEST <= size <= masks.LARGEST:
+        raise DataError("the recipe of this picture is damaged.", f"size: {size}")
+    return masks.draw(seed, index, **names).png(size)
 
 
 def doctor(folder: Path) -> list[tuple[str, str, bool]]:
@@ -285,14 +376,3 @@ def doctor(folder: Path) -> list[tuple[str, str, bool]]:
     look("folder", writable)
     look("disk", space)
     return rows
-
-
-def describe(error: BaseException) -> str:
-    """An error for people: three lines of a LianpuError, one of any other."""
-    return str(error) if isinstance(error, LianpuError) else f"{type(error).__name__}: {error}"
-
-
-def require_folder(path: Path, what: str) -> Path:
-    if not path.exists():
-        raise DataError(f"{what} {path} does not exist.")
-    return path

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,12 @@ from lianpu.nets.stylegan2 import Discriminator, Generator
 __all__ = ["KINDS", "Model", "find_model", "load_model", "load_state", "newest_state", "save_model", "save_state"]
 
 SCHEMA = 1
+
+
+class Damaged(ModelError):
+    """A checkpoint whose digests do not hold."""
+
+
 MAX_JSON = 1 << 20
 SHIPPED = Path(__file__).parent / "models"
 
@@ -47,6 +53,8 @@ class Model:
     lianpu: str = lianpu.__version__
     sha256: str = ""
     """SHA-256 of model.safetensors."""
+    discriminator_sha256: str = ""
+    """SHA-256 of discriminator.safetensors; empty where there is none."""
     schema: int = SCHEMA
 
 
@@ -67,10 +75,11 @@ def save_model(
     """
     with files.new_folder(folder) as new:
         _save_tensors(new / "model.safetensors", network.state_dict(), dtype)
+        digests = {"sha256": files.sha256(new / "model.safetensors"), "discriminator_sha256": ""}
         if discriminator is not None:
             _save_tensors(new / "discriminator.safetensors", discriminator.state_dict(), dtype)
-        digest = files.sha256(new / "model.safetensors")
-        model = Model(**{**asdict(model), "sha256": digest})
+            digests["discriminator_sha256"] = files.sha256(new / "discriminator.safetensors")
+        model = replace(model, **digests)
         (new / "model.json").write_text(json.dumps(asdict(model), indent=2, ensure_ascii=False) + "\n", "utf-8")
         (new / "README.md").write_text(_card(folder.name, model), "utf-8")
     return model
@@ -88,7 +97,7 @@ def _save_tensors(path: Path, tensors: dict[str, Tensor], dtype: torch.dtype) ->
 
 def _card(name: str, model: Model) -> str:
     rights = model.data.get("rights", "unknown")
-    licences = ", ".join(model.data.get("licences", [])) or "none stated"
+    licences = " ".join(", ".join(model.data.get("licences", [])).split()) or "none stated"
     lines = [
         "---",
         "library_name: lianpu",
@@ -121,7 +130,7 @@ def find_model(name: str | Path) -> Path:
     for folder in (path, path / "model", SHIPPED / str(name)):
         if (folder / "model.json").is_file():
             return folder
-    shipped = [p.name for p in SHIPPED.glob("*") if (p / "model.json").is_file()]
+    known = [p.parent.name for p in SHIPPED.glob("*/model.json")]
     if path.is_file():
         raise ModelError(
             f"{path.name} is not a lianpu model.",
@@ -132,7 +141,15 @@ def find_model(name: str | Path) -> Path:
         raise ModelError(
             f"{path} holds no model.", "model.json is missing.", "Give a model folder or a run with a checkpoint."
         )
-    raise ModelError(f"no model named {name}.", "", did_you_mean(str(name), shipped) if shipped else "")
+    raise ModelError(f"no model named {name}.", "", did_you_mean(str(name), known) if known else "")
+
+
+def shipped(name: str) -> Path:
+    """The folder of a shipped model; `name` may come from a stranger's file and is never taken as a path."""
+    known = {p.parent.name: p.parent for p in SHIPPED.glob("*/model.json")}
+    if name not in known:
+        raise ModelError(f"no shipped model is named {name!r}.", "", "Say where the model is: --model FOLDER")
+    return known[name]
 
 
 def read_model(folder: Path, kind: str | None = None) -> Model:
@@ -164,12 +181,7 @@ def load_model(
     if not isinstance(model.sha256, str) or not (folder / "model.safetensors").is_file():
         raise ModelError("model.safetensors is missing.", f"in {folder}", "Copy the whole folder again.")
     network = _fill(KINDS[model.kind][1], config, folder / "model.safetensors")
-    if model.sha256 and files.sha256(folder / "model.safetensors") != model.sha256:
-        raise ModelError(
-            "model.safetensors is not the file that model.json describes.",
-            f"in {folder}: its SHA-256 differs",
-            "Copy the whole folder again.",
-        )
+    _require_digest(folder / "model.safetensors", model.sha256)
     return network.to(device).eval().requires_grad_(False), model
 
 
@@ -177,9 +189,22 @@ def load_discriminator(name: str | Path) -> Discriminator | None:
     """The discriminator saved beside a model, for fine-tuning; None where there is none."""
     folder = find_model(name)
     path = folder / "discriminator.safetensors"
-    return (
-        _fill(Discriminator, _model_config(read_model(folder, "stylegan2"), folder), path) if path.is_file() else None
-    )  # type: ignore[return-value]
+    if not path.is_file():
+        return None
+    model = read_model(folder, "stylegan2")
+    network = _fill(Discriminator, _model_config(model, folder), path)
+    _require_digest(path, model.discriminator_sha256)
+    assert isinstance(network, Discriminator)
+    return network
+
+
+def _require_digest(path: Path, digest: str) -> None:
+    if digest and files.sha256(path) != digest:
+        raise ModelError(
+            f"{path.name} is not the file that model.json describes.",
+            f"in {path.parent}: its SHA-256 differs",
+            "Copy the whole folder again.",
+        )
 
 
 def _model_config(model: Model, folder: Path) -> Any:
@@ -267,7 +292,7 @@ def load_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except (OSError, ValueError):
         whole = False
     if not whole:
-        raise ModelError("this checkpoint is damaged: its digests do not hold.", f"checkpoint: {folder}")
+        raise Damaged("this checkpoint is damaged: its digests do not hold.", f"checkpoint: {folder}")
     facts = _read_json(folder / "state.json", ModelError)
     if facts.get("schema", 0) > SCHEMA:
         raise ModelError("this checkpoint was written by a newer lianpu.", f"checkpoint: {folder}", "Upgrade lianpu.")
@@ -285,6 +310,6 @@ def newest_state(folder: Path) -> tuple[tuple[dict[str, Tensor], dict[str, Any]]
     for path in reversed(states(folder)):
         try:
             return load_state(path), damaged
-        except ModelError:
+        except Damaged:
             damaged.append(path)
     return None, damaged

@@ -4,6 +4,7 @@ are those of `errors`. Nothing heavy is imported before a verb runs, so help is 
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -97,11 +98,11 @@ def sample(
     workers
         Processes; all cores by default.
     """
-    from lianpu.data.samples import masks
+    from lianpu import api
     from lianpu.progress import Progress
 
     progress = Progress(quiet=quiet)
-    masks.write(
+    api.sample(
         to,
         count,
         seed,
@@ -160,11 +161,11 @@ def build(
     workers
         Processes; all cores by default.
     """
-    from lianpu.data import build as building
+    from lianpu import api
     from lianpu.progress import Progress
 
     progress = Progress(quiet=quiet or json)
-    report = building.build(
+    report = api.build(
         list(sources),
         to,
         size=size,
@@ -196,9 +197,9 @@ def check(path: Path, /, *, json: Json = False) -> None:
     path
         A folder made by lianpu data build.
     """
-    from lianpu.data import check as checking
+    from lianpu import api
 
-    report = checking.check(path)
+    report = api.check(path)
     if json:
         _json(report.facts())
     else:
@@ -216,9 +217,9 @@ def card(path: Path, /) -> None:
     path
         A folder made by lianpu data build.
     """
-    from lianpu.data import card as carding
+    from lianpu import api
 
-    _out(carding.write(path))
+    _out(api.card(path))
 
 
 @app.command
@@ -451,9 +452,24 @@ def _lines(facts: dict[str, Any], indent: str = "") -> list[str]:
     return lines
 
 
+def _out_of_memory(error: Exception) -> ResourceError | None:
+    """What to say where memory, the computer's or the GPU's, did not suffice."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    said = str(error).partition("\n")[0]
+    if not (kinds & {"MemoryError", "OutOfMemoryError"} or "can't allocate memory" in said):
+        return None
+    where = "on the GPU" if "OutOfMemoryError" in kinds else "on this machine"
+    return ResourceError(
+        f"there is not enough memory {where}.", said, "Close other programs, or use a smaller batch: -s batch=8"
+    )
+
+
 def main(tokens: list[str] | None = None) -> None:
     """Entry point: runs a command and exits with the code of its outcome."""
     debug = bool(os.environ.get("LIANPU_DEBUG"))
+    for stream in (sys.stdout, sys.stderr):  # a pipe on Windows is cp1252: Chinese names must not end in an error
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         app(tokens, exit_on_error=False, print_error=False, result_action="return_none")
         code = 0
@@ -471,7 +487,10 @@ def main(tokens: list[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of our output has left, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except Exception:
+    except Exception as error:
+        if short := _out_of_memory(error):
+            sys.stderr.write(f"error: {short}\n")
+            sys.exit(short.exit_code)
         traceback.print_exc()
         sys.stderr.write("This is a bug in lianpu. Please report the lines above.\n")
         code = LianpuError.exit_code

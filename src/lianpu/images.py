@@ -176,6 +176,10 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _frames(image: Image.Image) -> list[str]:
+    if image.format == "GIF":  # to count them would decode them all, of a hostile file for minutes
+        several = getattr(image, "is_animated", False)
+        image.seek(0)
+        return ["first of several frames"] if several else []
     count = getattr(image, "n_frames", 1)
     image.seek(0)
     return [f"first of {count} frames or pages"] if count > 1 else []

@@ -56,7 +56,10 @@ def path_penalty(
 
     average: a so far, 0 at the start; a <- a + decay (mean - a). As in the authors' training the new a enters the
     penalty with its gradient. mean: of the lengths over all processes, when several share a batch; otherwise that of
-    `lengths`.
+    `lengths`. Gradients averaged over the processes are then those of one process with the whole batch.
     """
-    average = torch.lerp(average, lengths.mean() if mean is None else mean, decay)
-    return (lengths - average).square(), average.detach()
+    local = lengths.mean()
+    mean = (local if mean is None else mean).detach()
+    average = torch.lerp(average, mean, decay)
+    through_a = 2 * decay * (mean - average) * (local - local.detach())  # zero, but for its gradient
+    return (lengths - average).square() - through_a, average

@@ -5,7 +5,7 @@ the number of pictures nor any batch changes a byte of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lianpu import checkpoint, images
+from lianpu import checkpoint, images, provenance
 from lianpu.checkpoint import Model
 from lianpu.errors import DataError, ModelError, UsageError, did_you_mean
-from lianpu.export import provenance
 from lianpu.nets.stylegan2 import Generator
 from lianpu.randomness import generator
 
@@ -140,7 +139,7 @@ def subject_of(recipe: dict[str, Any]) -> Subject:
 
 
 def parse_source(text: str, painter: Painter, label: str | None, truncation: float) -> Subject:
-    """One end of --mix: a seed, or a picture made by this model."""
+    """One end of --mix: a seed, or a picture made by this model, which stays what it is."""
     if text.lstrip("-").isdigit():
         return painter.subjects(1, int(text), label=label, truncation=truncation)[0]
     path = Path(text)
@@ -156,7 +155,16 @@ def parse_source(text: str, painter: Painter, label: str | None, truncation: flo
             f"{path.name} was made by another model.",
             f"its model: {str(made_by)[:12]}, this one: {painter.model.sha256[:12]}",
         )
-    return replace(subject_of(recipe), truncation=truncation)
+    subject = subject_of(recipe)
+    if subject.mix_seed is not None:
+        raise UsageError(
+            f"{path.name} is itself a mix.", fix=f"Mix its parents, the seeds {subject.seed} and {subject.mix_seed}."
+        )
+    if label not in (None, subject.label):
+        raise UsageError(
+            f"{path.name} is of class {subject.label}, not {label}.", fix="Leave --class away, or give seeds."
+        )
+    return subject
 
 
 def require_same_model(recipe: dict[str, Any], model: Model) -> None:

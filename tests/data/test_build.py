@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from lianpu import images
-from lianpu.data import check, prepare, sketch
+from lianpu.data import check, duplicates, layout, prepare, sketch
 from lianpu.data.build import build
 from lianpu.data.colour import CLASSES, classify
 from lianpu.errors import DataError, ResourceError, Stopped, UsageError
@@ -480,3 +480,53 @@ def test_killed_at_any_moment_the_next_run_ends_in_the_same_bytes(source, tmp_pa
         child.wait()
     make(source, tmp_path / "data", expand=True)
     assert faces.files(tmp_path / "data") == faces.files(tmp_path / "straight")
+
+
+def test_killed_in_mid_rebuild_the_set_does_not_pass_for_whole(source, tmp_path, monkeypatch):
+    to = tmp_path / "data"
+    make(source, to, size=32)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(layout, "_place", killed)
+        with pytest.raises(KeyboardInterrupt):
+            make(source, to, size=16)
+    with pytest.raises(DataError, match="not a finished data set"):
+        check.check(to)
+    assert make(source, to, size=16).pictures == 21
+    check.check(to).require()
+
+
+def test_a_label_given_to_one_colour_change_does_not_fit_another(source, tmp_path):
+    to = tmp_path / "data"
+    make(source, to, expand=True, seed=0)
+    table = to / "train" / "metadata.jsonl"
+    rows = lines(to)
+    for row in rows:
+        if row["recolour"]:
+            row["colour"] = next(c for c in CLASSES if c != row["colour"])
+    table.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), "utf-8")
+    told = {(r["source_sha256"], r["recolour"]): r["colour"] for r in rows if r["recolour"]}
+    make(source, to, expand=True, seed=1)
+    same = 0
+    for row in every(to):
+        if row["recolour"]:
+            edited = told.get((row["source_sha256"], row["recolour"]))
+            same += edited is not None
+            assert row["colour"] == (edited or row["colour_as_built"])
+    assert same < len(told)
+
+
+def test_what_was_grouped_is_not_sought_again(source, tmp_path, monkeypatch):
+    to = tmp_path / "data"
+    first = make(source, to)
+    with monkeypatch.context() as patch:
+        patch.setattr(duplicates, "groups", None)  # to be called would be an error
+        assert make(source, to).unchanged
+        with pytest.raises(TypeError):
+            make(source, to, similar=0.5)
+    (to / ".build" / "groups.json").write_text("[")
+    again = make(source, to)
+    assert (again.unchanged, again.fingerprint) == (True, first.fingerprint)

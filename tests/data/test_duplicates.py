@@ -84,3 +84,10 @@ def test_the_fast_correlation_is_the_plain_one():
 def test_a_picture_of_one_pixel_has_a_print():
     assert print_of(np.zeros((1, 1, 3), np.uint8)).shape == (64, 64)
     assert print_of(np.asarray(Image.new("RGB", (3, 900), "red"))).shape == (64, 64)
+
+
+def test_window_lengths_are_those_of_windows_cut_out():
+    pictures = np.random.default_rng(0).normal(90, 60, (700, 20, 20)).astype(np.float32)
+    found = duplicates._window_lengths(pictures, 14)
+    windows = [pictures[:, y : y + 14, x : x + 14].reshape(700, -1) for y in range(7) for x in range(7)]
+    np.testing.assert_allclose(found, np.stack([w.std(1) * 14 for w in windows], 1), rtol=1e-4)

@@ -13,10 +13,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from lianpu import api, checkpoint
-from lianpu.errors import DataError, ResourceError, UsageError
+from lianpu import api, checkpoint, files, images
+from lianpu.errors import DataError, ModelError, ResourceError, UsageError
 from lianpu.progress import Progress
 from lianpu.train.loop import RunFolder
 from tests.train.toys import differing
@@ -193,9 +194,42 @@ def test_a_finished_run_says_so_and_can_be_prolonged(finished):
     assert final(finished)[1]["images"] == 840
 
 
+def test_a_finished_run_whose_model_was_not_written_writes_it(finished):
+    shutil.rmtree(finished / "model")
+    assert "complete" in resume(finished)
+    _, model = checkpoint.load_model(finished)
+    assert model.images_seen == 800
+
+
+def test_killed_while_the_new_model_took_the_old_ones_place(finished):
+    """Both names are temporary then: the old model comes back, and the newest is written from the checkpoint."""
+    (finished / "model").rename(finished / ".partial-old-123-model")
+    (finished / ".partial-123-model").mkdir()
+    files.remove_partial(finished)
+    assert (finished / "model" / "model.json").is_file()
+    assert not list(finished.glob(".partial*"))
+
+
+def test_a_checkpoint_of_a_newer_lianpu_is_refused_not_called_damaged(finished):
+    folder = finished / "checkpoints" / "000000800"
+    tensors, facts = checkpoint.load_state(folder)
+    kept = {k: v.clone() for k, v in tensors.items()}
+    checkpoint.save_state(folder, kept, facts)
+    assert "complete" in resume(finished)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "SCHEMA", checkpoint.SCHEMA + 1)
+        checkpoint.save_state(folder, kept, facts)
+    with pytest.raises(ModelError, match="newer lianpu"):
+        resume(finished, settings=["kimg=0.84"])
+    assert folder.is_dir()
+
+
 def test_settings_that_make_it_another_run_are_refused(finished):
     with pytest.raises(UsageError, match="lr_g cannot change within a run"):
         resume(finished, settings=["lr_g=1"])
+    with pytest.raises(UsageError, match=r"net\.w_dim cannot change"):
+        resume(finished, settings=["net.w_dim=16"])
+    assert "complete" in resume(finished, settings=["net.w_dim=8", "batch=8"])  # the very same command again
     with pytest.raises(UsageError, match="not tiny-32-apa"):
         resume(finished, recipe="tiny-32-apa")
 
@@ -246,11 +280,38 @@ def test_no_space_leaves_the_old_checkpoint_and_exits_5(refusal, victim, finishe
             resume(finished, settings=["kimg=0.84"])
     assert caught.value.exit_code == 5
     now = {p: p.read_bytes() for p in (finished / "checkpoints").rglob("*") if p.is_file()}
-    assert {
-        p: now.get(p) for p in before
-    } == before or victim == "model.safetensors"  # the model follows a whole checkpoint
+    if victim == "model.safetensors":  # the model follows a whole checkpoint, which is not to be trained again
+        assert final(finished)[1]["images"] == 840
+        assert checkpoint.load_model(finished)[1].images_seen == 800
+    else:
+        assert {p: now.get(p) for p in before} == before
     resume(finished, settings=["kimg=0.84"])
     assert final(finished)[1]["images"] == 840
+    assert checkpoint.load_model(finished)[1].images_seen == 840
+
+
+def test_a_changed_picture_is_noticed(data, finished, tmp_path):
+    """Its record still holds the old digest: the description alone would not tell."""
+    changed = Path(shutil.copytree(data, tmp_path / "changed"))
+    for path in (changed / "train").glob("*.png"):
+        path.write_bytes(images.encode_png(np.zeros((32, 32, 3), np.uint8)))
+    with pytest.raises(DataError, match="has changed since the data set was built"):
+        resume(finished, data=changed, settings=["kimg=0.84"])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="process groups are POSIX")
+def test_a_signal_to_the_whole_group_ends_in_a_snapshot(data, tmp_path):
+    """As torchrun and job schedulers send it: the processes that read pictures must not die before the one that trains."""
+    out = tmp_path / "run"
+    process = lianpu(
+        "train", "--data", data, "--recipe", "tiny-32-ada", "--out", out, *TINY, "-s", "kimg=1000", "-s", "data_workers=2",
+        start_new_session=True,
+    )  # fmt: skip
+    wait_for(lambda: (out / "run.jsonl").exists() and any(RunFolder(out).events("tick")), process)
+    os.killpg(process.pid, signal.SIGTERM)
+    _, messages = process.communicate(timeout=60)
+    assert process.returncode == 143, messages
+    assert "a checkpoint was written" in messages
 
 
 def test_too_little_space_is_said_before_training_begins(finished, monkeypatch):

@@ -4,8 +4,8 @@ enhancement module").
 
 The seven geometric transforms of a picture are composed into one matrix, and the five of colour into another, before a
 pixel is touched; then pixels are moved, coloured, filtered and corrupted, in this order. Each stage is linear in the
-pictures, so the whole can be differentiated as often as R1 asks. What is drawn and decided is known on the host: a GPU
-never waits, and stages and pictures that drew nothing are skipped, which is exact, for not drawn means identity.
+pictures, so the whole can be differentiated as often as R1 asks. What is drawn and decided is known on the host and goes
+to a GPU without waiting for it; stages and pictures that drew nothing are skipped, which is exact, for not drawn means identity.
 """
 
 from __future__ import annotations
@@ -254,7 +254,7 @@ def doubling(size: int, before: Tensor, after: Tensor, like: Tensor) -> Tensor:
     f = sym6(like)
     j = torch.arange(-2 * int(before.max()), 2 * (size + int(after.max())), device=like.device)[:, None]
     r = torch.arange(size, device=like.device)
-    before, after = (m.to(like.device)[:, None, None] for m in (before, after))
+    before, after = (m.to(like.device, non_blocking=True)[:, None, None] for m in (before, after))
     U = f.new_zeros([])
     # pixel r is seen at r, and mirrored at -r and at 2 (size - 1) - r; an end pixel is its own mirror picture
     for image, there in ((r, r >= 0), (-r, r > 0), (2 * (size - 1) - r, r < size - 1)):
@@ -317,7 +317,7 @@ def move(images: Tensor, G_inv: Tensor) -> Tensor:
     """
     n, c, h, w = images.shape
     left, top, right, bottom = (m := margins(G_inv, h, w)).T
-    to_canvas = theta(G_inv, m.amax(0).tolist(), h, w).to(images)
+    to_canvas = theta(G_inv, m.amax(0).tolist(), h, w).to(images, non_blocking=True)
     grid = F.affine_grid(to_canvas, [n, c, 2 * (h + 6), 2 * (w + 6)], align_corners=False)
     Uy, Ux = doubling(h, top, bottom, images)[:, None], doubling(w, left, right, images)[:, None]
     moved: Any = Sample.apply(Uy @ images @ Ux.mT, grid)
@@ -338,7 +338,7 @@ def paint(images: Tensor, C: Tensor) -> Tensor:
     if c < 3:
         C = C.mean(1, keepdim=True)
         C = torch.cat([C[:, :, :3].sum(2, keepdim=True), C[:, :, 3:]], 2)
-    C = C.to(images)
+    C = C.to(images, non_blocking=True)
     k = C.shape[1]
     painted = torch.baddbmm(C[:, :, k:], C[:, :, :k], images[:, :k].reshape(n, k, h * w)).view(n, k, h, w)
     return torch.cat([painted, images[:, k:]], 1)
@@ -407,7 +407,7 @@ def along(size: int) -> Tensor:
 
 def filter_bands(images: Tensor, g: Tensor) -> Tensor:
     """Filters the rows and the columns of (n, c, h, w) with H'_z = sum_b g_b band_b, g (n, 4)."""
-    y, x = (torch.tensordot(g, along(size), 1).to(images)[:, None] for size in images.shape[2:])
+    y, x = (torch.tensordot(g, along(size), 1).to(images, non_blocking=True)[:, None] for size in images.shape[2:])
     return y @ images @ x.mT
 
 
@@ -415,7 +415,9 @@ def cut_out(images: Tensor, centre: Tensor) -> Tensor:
     """Sets a box of half the height and half the width about `centre` (n, 2), x and y from 0 to 1, to 0."""
 
     def kept(size: int, middle: Tensor) -> Tensor:
-        return (((torch.arange(size) + 0.5) / size - middle[:, None]).abs() >= 0.25).to(images.device)
+        return (((torch.arange(size) + 0.5) / size - middle[:, None]).abs() >= 0.25).to(
+            images.device, non_blocking=True
+        )
 
     h, w = images.shape[2:]
     return images * (kept(w, centre[:, 0])[:, None, None, :] | kept(h, centre[:, 1])[:, None, :, None])
@@ -431,7 +433,7 @@ def where(drawn: Tensor, change: Callable[..., Tensor], images: Tensor, numbers:
     if drawn.all():
         return change(images, numbers)
     rows = drawn.nonzero()[:, 0]
-    here = rows.to(images.device)
+    here = rows.to(images.device, non_blocking=True)
     return images.index_copy(0, here, change(images[here], numbers[rows]))
 
 
@@ -451,7 +453,9 @@ def augment(images: Tensor, draw: Draw, p: float, transforms: Sequence[str] = TR
 
     sigma = 0.1 * dice.normal("additive_noise").abs()
     if sigma.any():
-        images = images + sigma.to(images)[:, None, None, None] * draw.normal("noise", *images.shape).to(images)
+        images = images + sigma.to(images, non_blocking=True)[:, None, None, None] * draw.normal(
+            "noise", *images.shape
+        ).to(images)
 
     centre = (1 + dice.uniform("cutout", 2)) / 2
     return where(dice.came_up("cutout"), cut_out, images, centre)

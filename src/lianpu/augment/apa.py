@@ -39,4 +39,4 @@ class APA(Policy):
         if real.requires_grad:
             fake = fake + (real - real.detach())  # + 0, with derivative 1
         replaced = replace(draw, device="cpu").uniform("replaced", len(real)) < p
-        return Shown(torch.where(replaced.to(real.device)[:, None, None, None], fake, real))
+        return Shown(torch.where(replaced.to(real.device, non_blocking=True)[:, None, None, None], fake, real))

@@ -53,7 +53,9 @@ def diffuse(x: Tensor, t: Tensor, abar: Tensor, sigma: float, epsilon: Tensor) -
     x and epsilon (n, c, h, w); t (n,) int64 and abar (T + 1,) on the host.
     """
     abar_t = abar[t][:, None, None, None]
-    return abar_t.sqrt().to(x) * x + (sigma * (1 - abar_t).sqrt()).to(x) * epsilon.to(x)
+    return abar_t.sqrt().to(x, non_blocking=True) * x + (sigma * (1 - abar_t).sqrt()).to(
+        x, non_blocking=True
+    ) * epsilon.to(x)
 
 
 class Diffusion(Policy):
@@ -94,7 +96,7 @@ class Diffusion(Policy):
         t = self.table[replace(draw, device="cpu").integers("slot", SLOTS, len(images))]
         abar = alphas_bar(int(self.T), self.config.beta_start, self.config.beta_end)
         y = diffuse(images, t, abar, self.config.noise_std, draw.normal("epsilon", *images.shape))
-        return Shown(y, t.to(images.device))
+        return Shown(y, t.to(images.device, non_blocking=True))
 
     def show_real(self, real: Tensor, fake: Tensor, draw: Draw) -> Shown:
         """y and its t."""

@@ -5,9 +5,10 @@ number of processes nor an interruption changes a byte of the result, and a seco
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 import filelock
 import numpy as np
 
+from lianpu import __version__, files
 from lianpu.data import archive, duplicates, layout, split
 from lianpu.data.colour import CLASSES
 from lianpu.data.prepare import Job, Progress, Settings, final, hash_all, prepare_all
@@ -118,7 +120,7 @@ def build(
             else:
                 good.append(_Good(job, entry, result))
         quarantine = _quarantine(refused, strict, len(good), to)
-        rows, notes = _rows(good, settings, layout.edits(to))
+        rows, notes = _rows(good, _groups(good, settings.similar, shop), settings, layout.edits(to))
         info, changed = layout.lay_out(to, settings, rows, quarantine)
     return Report(
         path=to,
@@ -264,11 +266,10 @@ def _quarantine(refused: Sequence[archive.Refusal], strict: bool, good: int, to:
 
 
 def _rows(
-    good: Sequence[_Good], settings: Settings, edits: dict[tuple[str, str], str]
+    good: Sequence[_Good], groups: list[str], settings: Settings, edits: dict[tuple[str, str, str], str]
 ) -> tuple[list[layout.Row], list[str]]:
-    """Group, split and describe; rows in the order of their file names."""
-    groups = _groups(good, settings.similar)
-    labels = [edits.get((g.job.sha256, ""), str(g.result["pieces"][0]["colour"])) for g in good]
+    """Split and describe; rows in the order of their file names."""
+    labels = [edits.get((g.job.sha256, "", ""), str(g.result["pieces"][0]["colour"])) for g in good]
     sides = split.assign(groups, labels, settings.test, settings.seed)
     rows = []
     for (job, entry, result), group, side in zip(good, groups, sides, strict=True):
@@ -277,21 +278,32 @@ def _rows(
             pieces = [(p, final(job, p, side)) for p in (piece, sketches.get(piece["variant"])) if p]
             record = _record(job, entry, result, piece, group)
             record["file_name"] = pieces[0][1].split("/", 1)[1]
-            record["colour"] = edits.get((job.sha256, piece["variant"]), record["colour"])
+            record["colour"] = edits.get((job.sha256, piece["variant"], record["recolour"]), record["colour"])
             rows.append(layout.Row(side, record, pieces, job))
     rows.sort(key=lambda row: row.record["file_name"])
     return rows, _remarks(good, groups, sides, settings, len(edits))
 
 
-def _groups(good: Sequence[_Good], similar: float) -> list[str]:
-    """Each picture's group, named after the smallest source hash in it: the same whatever the order of the sources."""
+def _groups(good: Sequence[_Good], similar: float, shop: Path) -> list[str]:
+    """Each picture's group, named after the smallest source hash in it: the same whatever the order of the sources.
+
+    The search compares all pictures with all; its result is kept, and holds for exactly these pictures.
+    """
+    asked = json.dumps([__version__, similar, [[g.job.sha256, g.result["print"]] for g in good]])
+    key, memory = hashlib.sha256(asked.encode()).hexdigest(), shop / "groups.json"
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        kept = json.loads(memory.read_bytes())
+        if kept["key"] == key:
+            return [str(name) for name in kept["groups"]]
     side = duplicates.SIDE
     prints = [np.frombuffer(bytes.fromhex(g.result["print"]), np.uint8).reshape(side, side) for g in good]
     numbers = duplicates.groups(prints, similar)
     leader: dict[int, str] = {}
     for g, number in zip(good, numbers, strict=True):
         leader[number] = min(g.job.sha256[:12], leader.get(number, "~"))
-    return [leader[number] for number in numbers]
+    groups = [leader[number] for number in numbers]
+    files.atomic_write(memory, json.dumps({"key": key, "groups": groups}))
+    return groups
 
 
 def _record(job: Job, entry: _Entry, result: dict[str, Any], piece: dict[str, Any], group: str) -> dict[str, Any]:

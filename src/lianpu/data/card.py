@@ -120,7 +120,7 @@ def _hub_licence(licences: dict[str, int], known: bool) -> str:
     """The Hub's identifier where all pictures share one well-known licence, else "other" or "unknown"."""
     if not known:
         return "unknown"
-    names = {name.lower() for name in licences}
+    names = {_cell(name).lower() for name in licences}
     if len(names) == 1 and (name := names.pop()).startswith(("cc-", "cc0-", "apache-", "mit")) and " " not in name:
         return name
     return "other"

@@ -81,7 +81,9 @@ def pairs(prints: Sequence[np.ndarray], threshold: float = THRESHOLD) -> tuple[n
     if len(prints) < 2:
         return np.zeros(0, int), np.zeros(0, int)
     stack = np.stack(prints).astype(np.float32)
-    found = [_alike(stack, stack, threshold), _alike(stack, np.ascontiguousarray(stack[:, :, ::-1]), threshold)]
+    views = [_shrink(stack, 4), _shrink(stack, 2), _lines(stack)]
+    mirrored = [np.ascontiguousarray(v[:, :, ::-1]) for v in views]
+    found = [_alike(views, views, threshold), _alike(views, mirrored, threshold)]
     both = np.unique(np.concatenate([*found, _equal(stack)], 1), axis=1)
     return both[0], both[1]
 
@@ -96,13 +98,13 @@ def _equal(stack: np.ndarray) -> np.ndarray:
     return np.stack([leader[later], later])
 
 
-def _alike(one: np.ndarray, two: np.ndarray, threshold: float) -> np.ndarray:
-    """int (2, m): pairs (i, j), i < j, of one[i] and two[j]."""
-    coarse = [_unit(_shrink(s, 4)) for s in (one, two)]
-    areas = _Correlation(_shrink(one, 2), _shrink(two, 2), SHIFT // 2)
-    lines = _Correlation(_lines(one), _lines(two), SHIFT)
+def _alike(one: Sequence[np.ndarray], two: Sequence[np.ndarray], threshold: float) -> np.ndarray:
+    """int (2, m): pairs i < j of pictures that `one` and `two` hold as coarse areas, finer areas and line work."""
+    coarse = [_unit(s[0]) for s in (one, two)]
+    areas = _Correlation(one[1], two[1], SHIFT // 2)
+    lines = _Correlation(one[2], two[2], SHIFT)
     kept = [np.zeros((2, 0), int)]
-    for start in range(0, len(one), 512):
+    for start in range(0, len(coarse[0]), 512):
         near = coarse[0][start : start + 512] @ coarse[1].T > AREAS[0]
         i, j = np.nonzero(np.triu(near, start + 1))
         for part in range(0, len(i), 2048):
@@ -140,8 +142,7 @@ class _Correlation:
         middle[:, :inner, :inner] = _unit(one[:, shift:-shift, shift:-shift]).reshape(-1, inner, inner)
         self.middle, self.other = np.conj(np.asarray(fft.rfft2(middle))), np.asarray(fft.rfft2(two))
         self.side, self.shifts = side, range(2 * shift + 1)
-        windows = [two[:, y : y + inner, x : x + inner].reshape(len(two), -1) for y in self.shifts for x in self.shifts]
-        self.length = np.stack([w.std(1) * inner for w in windows], 1)
+        self.length = _window_lengths(two, inner)
 
     def best(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         """float (m,) for the pairs i, j (m,); 0 where a window is flat."""
@@ -150,6 +151,20 @@ class _Correlation:
         product = product[:, :n, :n].reshape(len(i), n * n)
         length = self.length[j]
         return np.where(length > 1, product / np.maximum(length, 1), 0).max(1, initial=0)
+
+
+def _window_lengths(pictures: np.ndarray, side: int) -> np.ndarray:
+    """float32 (n, windows): the length of every window of `side` pixels, its mean taken off, row by row: from sums over
+    all corners, not by cutting the windows out.
+    """
+
+    def sums(a: np.ndarray) -> np.ndarray:
+        whole = np.pad(a.cumsum(1).cumsum(2), ((0, 0), (1, 0), (1, 0)))
+        return whole[:, side:, side:] - whole[:, :-side, side:] - whole[:, side:, :-side] + whole[:, :-side, :-side]
+
+    blocks = (pictures[i : i + 512].astype(np.float64) for i in range(0, len(pictures), 512))
+    squares = [np.maximum(sums(b * b) - sums(b) ** 2 / side**2, 0) for b in blocks]
+    return np.sqrt(np.concatenate(squares)).reshape(len(pictures), -1).astype(np.float32)
 
 
 def _unit(pictures: np.ndarray) -> np.ndarray:

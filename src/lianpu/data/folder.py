@@ -4,7 +4,7 @@ guessed: a smaller power of two is made and said, a larger one is refused.
 
 from __future__ import annotations
 
-import logging
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,6 @@ from lianpu.data.colour import CLASSES
 from lianpu.errors import DataError
 
 __all__ = ["Folder"]
-
-log = logging.getLogger("lianpu")
 
 
 @dataclass(frozen=True)
@@ -63,18 +61,33 @@ class Folder:
                 str(path),
                 f"Train at a power of two from 4 to {stored}, or build again with --size {size}.",
             )
-        if size < stored:
-            log.info("%s: %d px pictures are reduced to %d px", path.name, stored, size)
-        if len({row.get("sha256") for row in rows}) == 1 and len(rows) > 1:
-            log.warning("%s: all %d pictures of the %s split are the same", path.name, len(rows), split)
         return cls(path, split, size, stored, rows, info["rights"], records.fingerprint(rows))
 
     def __len__(self) -> int:
         return len(self.records)
 
+    def remarks(self) -> list[str]:
+        """What one should know before training on it, in sentences."""
+        notes = []
+        if self.resolution < self.stored:
+            notes.append(f"The pictures of {self.stored} px are reduced to {self.resolution} px.")
+        if len({row.get("sha256") for row in self.records}) == 1 and len(self) > 1:
+            notes.append(
+                f"All {len(self)} pictures of the {self.split} split are the same: there is nothing to learn but that one."
+            )
+        return notes
+
     def image(self, i: int) -> np.ndarray:
-        """Picture i, uint8 (resolution, resolution, 3)."""
-        pixels = images.decode(self.path / self.split / self.records[i]["file_name"]).pixels
+        """Picture i, uint8 (resolution, resolution, 3); DataError where its file is not the one that was built."""
+        file = self.path / self.split / self.records[i]["file_name"]
+        content = images.read_bytes(file)
+        if hashlib.sha256(content).hexdigest() != self.records[i].get("sha256"):
+            raise DataError(
+                f"{file.name} has changed since the data set was built.",
+                str(file.parent),
+                f"`lianpu data check {self.path}` names all such files; build the data set again.",
+            )
+        pixels = images.decode(content).pixels
         if pixels.shape != (self.stored, self.stored, 3):
             height, width, _ = pixels.shape
             raise DataError(

@@ -39,6 +39,8 @@ def lay_out(
     _write(
         shop / "placed.json", records.encode(sorted(before | placed))
     )  # an interruption leaves no file that nobody knows
+    if before - placed or any(prepare.digest(to / path) != p["sha256"] for row in rows for p, path in row.pieces):
+        (to / "dataset.json").unlink(missing_ok=True)  # from here on it would say what is not there
     changed = _place(to, rows)
     for stale in sorted(before - placed):
         (to / stale).unlink(missing_ok=True)
@@ -76,18 +78,19 @@ def describe(
     }
 
 
-def edits(to: Path) -> dict[tuple[str, str], str]:
-    """Colours changed by hand since they were written, by (source hash, variant); a mirror image follows what it
-    mirrors.
+def edits(to: Path) -> dict[tuple[str, str, str], str]:
+    """Colours changed by hand since they were written, by source hash, variant and what its recolour says: a label given
+    to one colour change does not fit another. A mirror image follows what it mirrors.
     """
-    found: dict[tuple[str, str], str] = {}
+    found: dict[tuple[str, str, str], str] = {}
     for split in records.SPLITS:
         for row in records.read_records(to, split) if (to / split / "metadata.jsonl").exists() else ():
             if row["colour"] != row.get("colour_as_built"):
                 words = (("recolour", row.get("recolour")), ("mirror", row.get("mirror")))
-                found[str(row.get("source_sha256")), "-".join(word for word, on in words if on)] = row["colour"]
+                variant = "-".join(word for word, on in words if on)
+                found[str(row.get("source_sha256")), variant, str(row.get("recolour") or "")] = row["colour"]
     twins = {"": "mirror", "recolour": "recolour-mirror"}
-    return {(source, twins[variant]): colour for (source, variant), colour in found.items() if variant in twins} | found
+    return {(source, twins[v], paints): c for (source, v, paints), c in found.items() if v in twins} | found
 
 
 def _placed_before(shop: Path) -> set[str]:

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from lianpu import files
+from lianpu.errors import DataError
 
-__all__ = ["write_mp4"]
+__all__ = ["read_comment", "write_mp4"]
 
 
 def write_mp4(path: Path, frames: Iterable[np.ndarray], fps: int = 24, comment: str = "") -> int:
@@ -34,3 +35,15 @@ def write_mp4(path: Path, frames: Iterable[np.ndarray], fps: int = 24, comment: 
             count += 1
         container.mux(stream.encode())
     return count
+
+
+def read_comment(path: Path) -> str | None:
+    """The comment in an MP4; None where there is none. DataError for what is no film."""
+    import av
+    from av.error import FFmpegError
+
+    try:
+        with av.open(str(path), format="mp4") as container:
+            return container.metadata.get("comment")
+    except (FFmpegError, OSError) as error:
+        raise DataError(f"{path.name} is not a readable MP4.", f"in {path.parent}: {error}") from None

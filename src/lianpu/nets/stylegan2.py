@@ -165,7 +165,8 @@ class Mapping(nn.Module):
     def update_average(self, w: Tensor, label: Tensor | None = None) -> None:
         """w_avg <- w_avg + (1 - beta) (mean w - w_avg) over the global batch w (n, w_dim).
 
-        With K classes, class k moves by (1 - beta) K n_k / n towards the mean of its own n_k pictures: a picture
+        A training step does this once, for the pictures that G learns from. With K classes, class k moves by
+        (1 - beta) K n_k / n towards the mean of its own n_k pictures: a picture
         weighs the same whatever its class, and the mean of the K rows moves exactly as the one w_avg of an
         unconditional model would from the same start.
         """

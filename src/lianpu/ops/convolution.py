@@ -116,7 +116,7 @@ def wanted(ctx: Any, argument: int) -> bool:
     node = ctx.next_functions[argument][0]
     try:
         return node is not None and torch._C._will_engine_execute_node(node)  # as torch.autograd.graph uses it
-    except RuntimeError:  # it refuses leaves that autograd.grad was asked for
+    except (RuntimeError, AttributeError):  # it refuses leaves that autograd.grad was asked for; it is not public
         return True
 
 

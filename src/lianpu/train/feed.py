@@ -4,6 +4,7 @@ processes changes nothing.
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from functools import lru_cache
@@ -56,10 +57,13 @@ def rows(seed: int, step: int, batch: int, count: int) -> list[tuple[int, int]]:
     return result
 
 
+_MEMORY = 1 << 30  # bytes of decoded pictures that stay in memory, over all workers
+
+
 class _Rows(Dataset):
     """Rows of the data set; pictures stay decoded in memory while they fit."""
 
-    def __init__(self, pictures: Pictures, mirror: bool, memory: int = 1 << 30) -> None:
+    def __init__(self, pictures: Pictures, mirror: bool, memory: int) -> None:
         self.pictures, self.mirror, self.memory = pictures, mirror, memory
         self.kept: dict[int, np.ndarray] = {}
 
@@ -92,7 +96,11 @@ def _stack(items: list[tuple[np.ndarray, int]]) -> tuple[Tensor, Tensor]:
 
 
 def _deaf(worker: int) -> None:
-    """Workers leave signals to the main process, which finishes its step and then stops them."""
+    """Workers leave signals to the main process, which finishes its step and then stops them. In a session of their own
+    they do not hear those sent to the whole group, as torchrun does; to ignore SIGTERM would deafen them to torch too.
+    """
+    if hasattr(os, "setsid"):
+        os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
 
@@ -121,7 +129,7 @@ class Feed:
             )
         self.device = torch.device(device)
         self.loader = DataLoader(
-            _Rows(pictures, mirror),
+            _Rows(pictures, mirror, _MEMORY // max(workers, 1)),
             batch_sampler=_Steps(seed, step, batch, len(pictures), rank, world),  # type: ignore[arg-type]
             collate_fn=_stack,
             num_workers=workers,

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -215,7 +216,7 @@ class Loop:
         ]
         try:
             for again in self.task.updates(batch, self.clock, draw):
-                if culprit or again.name == update.name:
+                if again.name == update.name:  # not at the culprit: other processes may find theirs elsewhere, and wait
                     break
         finally:
             for hook in hooks:
@@ -256,8 +257,10 @@ class Loop:
                 prefix = f"adam.{name}.{parameter_name}."
                 moments = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
                 if moments:
+                    # copied in the parameter's own memory order: what is read from the file stays mapped to it
                     self.optimisers[name].state[parameter] = {
-                        k: v.clone() if k == "step" else v.to(parameter.device) for k, v in moments.items()
+                        k: v.clone() if k == "step" else torch.empty_like(parameter).copy_(v)
+                        for k, v in moments.items()
                     }
         self.clock.step = facts["step"]
         self.seconds = facts["seconds"]
@@ -313,7 +316,7 @@ class Loop:
                     self.means = {}
                 if (done or told or self.clock.every(self.snapshot_steps)) and self.world.first:
                     on_snapshot(self)
-                if told == _TIME_IS_UP:
+                if done or told == _TIME_IS_UP:
                     return done
                 if told:
                     self.world.wait()
@@ -339,6 +342,8 @@ class _Signals:
         self.loop._stop_signal = number
 
     def __enter__(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return  # only the main thread may listen
         for number in (signal.SIGINT, signal.SIGTERM):
             self.before[number] = signal.signal(number, self._handle)
 

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from lianpu import __version__, checkpoint, config, files, images, recipes
+from lianpu import __version__, checkpoint, config, files, images, provenance, recipes
 from lianpu.config import TrainConfig
 from lianpu.data.folder import Folder
-from lianpu.errors import DataError, ResourceError, UsageError
+from lianpu.errors import DataError, ModelError, ResourceError, UsageError
 from lianpu.randomness import generator
 from lianpu.train import world as worlds
 from lianpu.train.feed import Feed
@@ -60,7 +60,7 @@ def train(
             else _new_plan(data, recipe, settings, from_model)
         )
         pictures = Folder.open(Path(plan["data"]), split="train", size=plan["config"].net.resolution)
-        _fits(plan["config"], pictures, world)
+        _fits(plan["config"], pictures, world, plan["from"])
         world.wait()  # all have looked for config.json before one writes it
         if world.first:
             folder.acquire()
@@ -82,14 +82,42 @@ def _new_plan(
         )
     chosen = recipes.find(recipe).config
     if from_model:
-        model = checkpoint.read_model(checkpoint.find_model(from_model), "stylegan2")
-        chosen = replace(chosen, net=config.from_dict(config.StyleGAN2Config, model.config))
-    return {
-        "recipe": recipe,
-        "data": str(data.resolve()),
-        "from": from_model,
-        "config": config.override(chosen, settings or []),
-    }
+        chosen = _fine_tuning(chosen, _net_of(from_model)[0])
+    chosen = config.override(chosen, settings or [])
+    if from_model:
+        _same_generator(chosen.net, *_net_of(from_model))
+    return {"recipe": recipe, "data": str(data.resolve()), "from": from_model, "config": chosen}
+
+
+OF_D = ("d_architecture", "mbstd_group", "mbstd_channels", "time", "half_resolutions")
+"""What the recipe says of the networks even in fine-tuning: it is the discriminator's, or does not change a weight."""
+
+
+def _net_of(name: str) -> tuple[config.StyleGAN2Config, checkpoint.Model]:
+    model = checkpoint.read_model(checkpoint.find_model(name), "stylegan2")
+    return config.from_dict(config.StyleGAN2Config, model.config), model
+
+
+def _fine_tuning(chosen: TrainConfig, net: config.StyleGAN2Config) -> TrainConfig:
+    """The recipe for a generator that exists: p may move five times as fast, and the moving average, which is good
+    already, needs no ramp (Karras et al. 2020a, transfer learning).
+    """
+    return replace(
+        chosen,
+        net=replace(net, **{name: getattr(chosen.net, name) for name in OF_D}),
+        augment=replace(chosen.augment, speed_kimg=min(chosen.augment.speed_kimg, 100.0)),
+        ema_ramp=0.0,
+    )
+
+
+def _same_generator(net: config.StyleGAN2Config, of_model: config.StyleGAN2Config, model: checkpoint.Model) -> None:
+    mine, its = (config.to_dict(replace(n, **{k: getattr(net, k) for k in OF_D})) for n in (net, of_model))
+    if differing := [f"net.{key}={mine[key]} (the model: {its[key]})" for key in mine if mine[key] != its[key]]:
+        raise UsageError(
+            f"this model cannot be fine-tuned with {', '.join(differing)}.",
+            f"a {model.kind} of recipe {model.recipe or 'unknown'}",
+            "Leave that setting away, or train anew without --from.",
+        )
 
 
 def _resume_plan(
@@ -109,20 +137,27 @@ def _resume_plan(
         )
     if from_model not in (None, plan["from"]):
         raise UsageError(f"{out} did not start from {from_model}.", fix="Choose a new --out, or leave --from away.")
-    for setting in settings or []:
-        if (key := setting.partition("=")[0]) not in MAY_CHANGE:
+    wanted = config.override(plan["config"], settings or [])
+    for key in (setting.partition("=")[0].strip() for setting in settings or []):
+        if key not in MAY_CHANGE and _setting(wanted, key) != _setting(plan["config"], key):
             raise UsageError(
                 f"{key} cannot change within a run.",
                 f"run: {out}",
                 f"Choose a new --out. May change: {', '.join(MAY_CHANGE)}.",
             )
-    plan["config"] = config.override(plan["config"], settings or [])
+    plan["config"] = wanted
     if data is not None:
         plan["data"] = str(data.resolve())
     return plan
 
 
-def _fits(chosen: TrainConfig, pictures: Folder, world: World) -> None:
+def _setting(chosen: Any, key: str) -> Any:
+    for part in key.split("."):
+        chosen = getattr(chosen, part)
+    return chosen
+
+
+def _fits(chosen: TrainConfig, pictures: Folder, world: World, from_model: str | None) -> None:
     if chosen.batch % world.size:
         raise UsageError(f"batch {chosen.batch} does not divide among {world.size} processes.")
     local = chosen.batch // world.size
@@ -133,6 +168,18 @@ def _fits(chosen: TrainConfig, pictures: Folder, world: World) -> None:
             f"the recipe has {chosen.net.classes} classes, the data {len(pictures.classes)}.",
             fix=f"-s net.classes={len(pictures.classes)}",
         )
+    if from_model and chosen.net.classes:
+        known = _net_of(from_model)[1].classes
+        if known != list(pictures.classes):
+            raise UsageError(
+                "the model's classes are not those of the data, or stand in another order.",
+                f"model: {', '.join(known)}; data: {', '.join(pictures.classes)}",
+                "Build the data with the model's classes, or train anew without --from.",
+            )
+
+
+def _shapes(net: torch.nn.Module) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in net.state_dict().items()}
 
 
 class _Session:
@@ -194,6 +241,8 @@ class _Session:
             )
             self._check_space()
         if loop.clock.step >= loop.last_step:
+            if self.world.first and not self._model_is_current():  # a kill or a full disk came between the two
+                self._save_model()
             self.report.say(
                 f"This run is complete: {loop.clock.images / 1000:.1f} kimg. To go on, raise it: -s kimg={c.kimg * 2:g}"
             )
@@ -204,6 +253,8 @@ class _Session:
                 f"{self.plan['recipe']}: {len(self.pictures)} pictures at {c.net.resolution} px, to {c.kimg:g} kimg "
                 f"on {self.world.device}" + (f" x {self.world.size}" if self.world.size > 1 else "")
             )
+            for remark in self.pictures.remarks():
+                self.report.say(remark)
         feed = Feed(
             self.pictures,
             batch=c.batch,
@@ -253,8 +304,7 @@ class _Session:
                     "Restore it, or go on with the new one: --data-changed",
                 )
             self.report.say("Going on with changed data, as asked.")
-            if facts["data"].get("rights") != "known":  # what was learned from unknown material stays learned
-                self.data["rights"] = facts["data"].get("rights", "unknown")
+        self._inherit(facts["data"])
         self.loop.load(tensors, facts)
         self.parent = facts["parent"]
         if self.world.first:
@@ -267,17 +317,22 @@ class _Session:
         self.task.G.load_state_dict(network.state_dict())
         self.task.G_ema.load_state_dict(network.state_dict())
         discriminator = checkpoint.load_discriminator(name)
-        if discriminator is not None:
+        fits = discriminator is not None and _shapes(discriminator) == _shapes(self.task.D)
+        if discriminator is not None and fits:
             self.task.D.load_state_dict(discriminator.state_dict())
         self.parent = model.sha256
-        if model.data.get("rights") != "known":
-            self.data["rights"] = model.data.get("rights", "unknown")
-        self.data["licences"] = sorted({*self.data.get("licences", []), *model.data.get("licences", [])})
+        self._inherit(model.data)
+        anew = "has none" if discriminator is None else "has one for another regime"
         if self.world.first:
             self.report.say(
-                f"Starting from {name}"
-                + ("." if discriminator is not None else " (it has no discriminator: that starts anew).")
+                f"Starting from {name}" + ("." if fits else f"; the discriminator starts anew (it {anew}).")
             )
+
+    def _inherit(self, data: dict[str, Any]) -> None:
+        """What was learned from unknown or licensed material stays learned."""
+        if data.get("rights") != "known":
+            self.data["rights"] = data.get("rights", "unknown")
+        self.data["licences"] = sorted({*self.data["licences"], *data.get("licences", [])})
 
     def _check_space(self) -> None:
         need = 3 * sum(t.numel() * t.element_size() for t in self.loop.state().values())
@@ -328,7 +383,13 @@ class _Session:
             **{k: v for k, v in status.items() if k not in timing},
         )
         pixels = self.sample_sheet()
-        files.atomic_write(self.folder.path / "samples" / f"{loop.clock.images:09d}.png", images.encode_png(pixels))
+        facts = {
+            "verb": "samples",
+            "run": {"recipe": self.plan["recipe"], "images": loop.clock.images},
+            "data": {k: self.data.get(k) for k in ("fingerprint", "rights", "licences")},
+        }
+        sheet = images.encode_png(pixels, provenance.png_text(facts))
+        files.atomic_write(self.folder.path / "samples" / f"{loop.clock.images:09d}.png", sheet)
         if self.board:
             for name, value in status.items():
                 if isinstance(value, float):
@@ -338,7 +399,17 @@ class _Session:
 
     def _snapshot(self, loop: Loop) -> None:
         loop.save(self.folder)
-        c = self.config
+        self._save_model()
+
+    def _model_is_current(self) -> bool:
+        try:
+            _, model = checkpoint.load_model(self.folder.path / "model")
+        except ModelError:
+            return False
+        return model.images_seen == self.loop.clock.images
+
+    def _save_model(self) -> None:
+        c, loop = self.config, self.loop
         classes = list(self.pictures.classes) if c.net.classes else []
         checkpoint.save_model(
             self.folder.path / "model",

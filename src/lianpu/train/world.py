@@ -58,7 +58,11 @@ class World:
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """auto: CUDA where there is one, otherwise the CPU; a device asked for by name is that or an error, never another."""
+    """auto: CUDA where there is one, otherwise the CPU; a device asked for by name is that or an error, never another.
+
+    float32 is float32 on it: cuDNN's convolutions would round their operands to TF32, 10 bits of mantissa.
+    """
+    torch.backends.cudnn.allow_tf32 = False
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -81,6 +85,10 @@ def join(device: str = "auto") -> Iterator[World]:
         return
     local = int(os.environ.get("LOCAL_RANK", "0"))
     chosen = choose_device(device)
+    if chosen.index is not None:
+        raise UsageError(
+            f"under torchrun each process takes a GPU of its own, not all {device}.", fix="Use --device cuda."
+        )
     if chosen.type == "cuda":
         chosen = torch.device("cuda", local)
         torch.cuda.set_device(chosen)

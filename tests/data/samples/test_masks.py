@@ -17,13 +17,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lianpu import api, images
 from lianpu.data.samples import masks
 from lianpu.data.samples.emblems import LOPSIDED
 from lianpu.data.samples.masks import REGIONS, Mask, characters, draw, kinds, write
 from lianpu.data.samples.palette import CLASS_OF, COLOURS
 from lianpu.data.samples.patterns import KINDS
 from lianpu.data.samples.plan import LAYERS
-from lianpu.errors import UsageError
+from lianpu.errors import DataError, UsageError
 
 ID = {name: i for i, name in enumerate(REGIONS)}
 SEVEN = ("red", "black", "white", "blue", "green", "yellow", "purple")
@@ -78,6 +79,55 @@ def test_another_series_in_the_same_folder_replaces_the_first(tmp_path):
     names = sorted(str(p.relative_to(tmp_path / "a")) for p in (tmp_path / "a").rglob("*") if p.is_file())
     assert names == sorted(str(p.relative_to(tmp_path / "b")) for p in (tmp_path / "b").rglob("*") if p.is_file())
     assert (tmp_path / "a/00001.png").read_bytes() == (tmp_path / "b/00001.png").read_bytes()
+
+
+def test_fewer_masks_leave_none_of_the_others(tmp_path):
+    write(tmp_path, 3, 0, 16, svg=True, workers=1)
+    write(tmp_path, 1, 0, 16, svg=True, workers=1)
+    assert sorted(p.name for p in tmp_path.rglob("0*")) == ["00000.png", "00000.png", "00000.svg"]
+
+
+def test_a_folder_with_other_things_is_left_alone(tmp_path):
+    for name in ("2019-opera.png", "rights.csv"):
+        (tmp_path / name).write_text("mine")
+    with pytest.raises(DataError, match="something else than drawn masks"):
+        write(tmp_path, 2, 0, 16, workers=1)
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"2019-opera.png": "mine", "rights.csv": "mine"}
+    write(tmp_path / "new", 1, 0, 16, workers=1)
+    (tmp_path / "new" / "2019-opera.png").write_text("mine")
+    write(tmp_path / "new", 1, 1, 16, workers=1)
+    assert (tmp_path / "new" / "2019-opera.png").read_text() == "mine"
+
+
+def test_a_drawn_picture_knows_what_made_it_and_is_made_again(tmp_path):
+    write(tmp_path, 12, 3, 32, workers=1)
+    for path in sorted(tmp_path.glob("*.png")):
+        recipe = api.inspect(path)
+        assert (recipe["verb"], recipe["subject"]["index"]) == ("sample", int(path.stem))
+        assert "algorithmicMedia" in images.read_text(path)["XML:com.adobe.xmp"]
+        assert api.rerun(path, out=tmp_path / "again.png") == (True, tmp_path / "again.png")
+        assert (tmp_path / "again.png").read_bytes() == path.read_bytes()
+    asked = draw(0, 5, character="Dou Erdun")
+    (tmp_path / "asked.png").write_bytes(asked.png(48))
+    assert api.rerun(tmp_path / "asked.png")[0]
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        None,
+        {"seed": 1},
+        {"seed": 1, "index": True, "size": 16},
+        {"seed": 1, "index": 1, "size": 10**9},
+        {"seed": 1, "index": 1, "size": 16, "colour": 3},
+        {"seed": 1, "index": 1, "size": 16, "workers": 3},
+    ],
+)
+def test_a_hostile_recipe_draws_nothing(subject, tmp_path):
+    text = json.dumps({"verb": "sample", "subject": subject})
+    (tmp_path / "x.png").write_bytes(images.encode_png(np.zeros((4, 4, 3), np.uint8), {"lianpu": text}))
+    with pytest.raises(DataError, match="damaged"):
+        api.rerun(tmp_path / "x.png")
 
 
 def test_a_written_folder_says_what_each_file_is(tmp_path):

@@ -12,11 +12,8 @@ import functools
 import io
 import json
 import math
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +21,15 @@ import numpy as np
 import resvg_py
 from PIL import Image
 
-from lianpu import __version__
+from lianpu import __version__, files, images, provenance
+from lianpu.data import pool
 from lianpu.data.samples import emblems, face
 from lianpu.data.samples.characters import CHARACTERS
 from lianpu.data.samples.palette import CLASS_OF, COLOURS, COLOURS_ZH, Palette, choose, shade
 from lianpu.data.samples.patterns import KINDS
 from lianpu.data.samples.plan import LAYERS, Dice, Plan
 from lianpu.data.samples.vector import Points, Shape, blade, both, remap_path
-from lianpu.errors import UsageError, did_you_mean
+from lianpu.errors import DataError, ResourceError, UsageError, did_you_mean
 
 __all__ = ["REGIONS", "Mask", "characters", "draw", "kinds", "write"]
 
@@ -43,6 +41,8 @@ REGIONS = (
     "tooth", "eye-white", "iris", "pupil", "eye-light", "eyelid", "emblem", "mark", "hat", "hat-band", "edge",
 )  # fmt: skip
 OUTSIDE = ("ground", "ears", "edge", "texture")  # layers that the outline of the head does not clip
+SMALLEST, LARGEST = 16, 4096  # pixels
+NAMED = ("character", "kind", "colour")  # what `draw` takes beside seed and index
 CHARACTER_SHARE = 0.3  # of the masks whose type and colour some character has
 _SVG = 'xmlns="http://www.w3.org/2000/svg" xmlns:inkscape="http://www.inkscape.org/namespaces/inkscape"'
 
@@ -79,10 +79,15 @@ class Mask:
         return self._document(colour.__getitem__, texture, "")
 
     def png(self, size: int, texture: bool = True) -> bytes:
-        """The mask as a PNG file, `size` x `size` pixels, 8-bit RGB on white."""
-        out = io.BytesIO()
-        Image.fromarray(self.pixels(size, texture)).save(out, "PNG")
-        return out.getvalue()
+        """The mask as a PNG file, `size` x `size` pixels, 8-bit RGB on white, that carries its recipe."""
+        recipe = {
+            "verb": "sample",
+            "what": "masks",
+            "subject": {"size": size}
+            | {k: self.label[k] for k in ("seed", "index", *NAMED) if self.label[k] is not None},
+            "data": {"rights": "known", "licences": ["CC0-1.0"]},
+        }
+        return images.encode_png(self.pixels(size, texture), provenance.png_text(recipe, "algorithmicMedia"))
 
     def pixels(self, size: int, texture: bool = True) -> np.ndarray:
         """(size, size, 3) uint8, antialiased."""
@@ -401,31 +406,39 @@ def write(
     to = Path(to)
     if n < 1:
         raise UsageError(f"{n} masks were asked for.", fix="Ask for one or more.")
-    if not 16 <= size <= 4096:
-        raise UsageError(f"size {size} is outside 16 to 4096 pixels.", fix="Use 64, 128, 256, 512 or 1024.")
-    for folder in (to, *([to / "regions"] if regions else []), *([to / "svg"] if svg else [])):
-        folder.mkdir(parents=True, exist_ok=True)
-    series = json.dumps({"drawn by": f"lianpu {__version__}", "seed": seed, "size": size}) + "\n"
+    if not SMALLEST <= size <= LARGEST:
+        raise UsageError(
+            f"size {size} is outside {SMALLEST} to {LARGEST} pixels.", fix="Use 64, 128, 256, 512 or 1024."
+        )
     stamp = to / "series.json"
-    fresh = not stamp.exists() or stamp.read_text(encoding="utf-8") != series
-    if fresh:  # pictures of another series must not pass for this one's
-        for old in (p for pattern in ("[0-9]*.png", "regions/*.png", "svg/*.svg") for p in to.glob(pattern)):
-            old.unlink()
-        _replace(stamp, series.encode())
+    if to.exists() and not (to.is_dir() and (stamp.exists() or not any(to.iterdir()))):
+        raise DataError(f"{to.name} holds something else than drawn masks.", str(to), "Choose a new folder for --to.")
+    series = json.dumps({"drawn by": f"lianpu {__version__}", "seed": seed, "size": size}) + "\n"
+    keep = n if stamp.exists() and stamp.read_text(encoding="utf-8") == series else 0
+    _remove_from(to, keep)  # pictures of another or a longer series must not pass for this one's
+    files.atomic_write(stamp, series)
     jobs = [(str(to), seed, i, size, svg, regions) for i in range(n)]
     todo = [job for job in jobs if not all((to / name).exists() for name in _names(job[2], svg, regions))]
     done = n - len(todo)
     if progress and done:
         progress(done, n)
-    for _ in _spread(todo, min(workers or os.cpu_count() or 1, max(1, len(todo) // 8))):
+    for _ in pool.each(_write_one, todo, _lost, workers):
         done += 1
         if progress:
             progress(done, n)
     lines = (json.dumps({"file_name": f"{i:05d}.png", **_label(seed, i)}, ensure_ascii=False) for i in range(n))
-    _replace(to / "metadata.jsonl", ("\n".join(lines) + "\n").encode())
+    files.atomic_write(to / "metadata.jsonl", "\n".join(lines) + "\n")
     rights = f'file,source,licence\n*,"lianpu sample masks (lianpu {__version__}, seed {seed})",CC0-1.0\n'
-    _replace(to / "rights.csv", rights.encode())
+    files.atomic_write(to / "rights.csv", rights)
     return to
+
+
+def _remove_from(to: Path, first: int) -> None:
+    """Removes the masks numbered `first` and higher, and nothing that is not named as `write` names them."""
+    for folder, ending in ((to, ".png"), (to / "regions", ".png"), (to / "svg", ".svg")):
+        for old in folder.glob(f"[0-9][0-9][0-9][0-9][0-9]*{ending}"):
+            if old.stem.isdecimal() and int(old.stem) >= first:
+                old.unlink()
 
 
 def _label(seed: int, index: int) -> dict[str, Any]:
@@ -451,31 +464,21 @@ def _names(index: int, svg: bool, regions: bool) -> list[str]:
     return [f"{name}.png", *([f"regions/{name}.png"] if regions else []), *([f"svg/{name}.svg"] if svg else [])]
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Write whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(data)
-    part.replace(path)
-
-
 def _write_one(job: tuple[str, int, int, int, bool, bool]) -> int:
     """The files of one mask; the picture comes last, so that where it is all are."""
     folder, seed, index, size, svg, regions = job
     to, mask = Path(folder), draw(seed, index)
+    made: list[tuple[str, bytes]] = []
     if svg:
-        _replace(to / f"svg/{index:05d}.svg", mask.svg().encode())
+        made.append((f"svg/{index:05d}.svg", mask.svg().encode()))
     if regions:
-        out = io.BytesIO()
-        Image.fromarray(mask.regions(size)).save(out, "PNG")
-        _replace(to / f"regions/{index:05d}.png", out.getvalue())
-    _replace(to / f"{index:05d}.png", mask.png(size))
+        made.append((f"regions/{index:05d}.png", images.encode_png(mask.regions(size))))
+    for name, content in (*made, (f"{index:05d}.png", mask.png(size))):
+        files.atomic_write(to / name, content, durable=False)
     return index
 
 
-def _spread(jobs: list[tuple[str, int, int, int, bool, bool]], workers: int) -> Iterator[int]:
-    """The jobs done by so many processes, in order."""
-    if workers <= 1:
-        yield from map(_write_one, jobs)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_write_one, jobs, chunksize=8)
+def _lost(job: tuple[str, int, int, int, bool, bool]) -> int:
+    raise ResourceError(
+        f"the process that drew mask {job[2]} was ended from outside.", job[0], "Run it again: it goes on."
+    )

@@ -10,7 +10,7 @@ from xml.sax.saxutils import quoteattr
 from lianpu import __version__, images
 from lianpu.errors import DataError
 
-__all__ = ["SCHEMA", "png_text", "read_recipe"]
+__all__ = ["SCHEMA", "parse", "png_text", "read_recipe"]
 
 SCHEMA = 1
 _KEY = "lianpu"
@@ -40,10 +40,14 @@ def png_text(recipe: dict[str, Any], source_type: str = "trainedAlgorithmicMedia
 
 def read_recipe(path: Path) -> dict[str, Any]:
     """The recipe in a picture that lianpu wrote; DataError where there is none. What it says is text from a file: check before use."""
-    text = images.read_text(path).get(_KEY)
+    return parse(images.read_text(path).get(_KEY), path.name)
+
+
+def parse(text: str | None, name: str) -> dict[str, Any]:
+    """The recipe in the text that the file `name` carries, if it carries any."""
     if text is None:
         raise DataError(
-            f"{path.name} carries no lianpu recipe.",
+            f"{name} carries no lianpu recipe.",
             "",
             "It was not made by lianpu, or a program that saved it again dropped it.",
         )
@@ -52,5 +56,5 @@ def read_recipe(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError):
         recipe = None
     if not isinstance(recipe, dict) or not isinstance(recipe.get("verb"), str):
-        raise DataError(f"the recipe in {path.name} is damaged.", "", "Make the picture again.")
+        raise DataError(f"the recipe in {name} is damaged.", "", "Make the picture again.")
     return recipe
