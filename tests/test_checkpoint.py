@@ -6,6 +6,7 @@ import json
 import math
 import pickle
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -188,8 +189,21 @@ def test_hostile_configurations_allocate_nothing(key, value, folder):
     [
         ({"kind": "cocosnet"}, "unknown kind"),
         ({"schema": 99}, "newer lianpu"),
-        ({"kind": None}, "unknown kind"),
-        ({"config": []}, "refused"),
+        ({"kind": None}, "kind: Input should be a valid string"),
+        ({"config": []}, "config: Input should be an object"),
+        ({"config": {**to_dict(CONFIG), "classes": 0}}, "its classes are not 0 different plain names"),
+        ({"data": None}, "data: Input should be an object"),
+        ({"images_seen": "many"}, "images_seen: Input should be"),
+        ({"schema": "x"}, "schema: Input should be"),
+        ({"sha256": ""}, "sha256 is no SHA-256"),
+        ({"sha256": None}, "sha256: Input should be"),
+        ({"classes": 5}, "classes: Input should be"),
+        ({"classes": ["red"]}, "not 2 different plain names"),
+        ({"classes": ["red", "red"]}, "not 2 different plain names"),
+        ({"classes": ["red", "x/../../../escaped"]}, "not 2 different plain names"),
+        ({"classes": ["red", "C:blue"]}, "not 2 different plain names"),
+        ({"classes": ["red", "..\\blue"]}, "not 2 different plain names"),
+        ({"classes": ["red", ""]}, "not 2 different plain names"),
     ],
 )
 def test_hostile_model_json(change, says, folder):
@@ -203,6 +217,28 @@ def test_json_that_is_not_ours(text, folder):
     (folder / "model.json").write_text(text)
     with pytest.raises(ModelError):
         checkpoint.load_model(folder)
+
+
+def test_a_model_that_is_replaced_while_it_is_read_is_read_again(folder, tmp_path):
+    """As `generate` meets it on a run in training."""
+    run = tmp_path / "run"
+    shutil.copytree(folder, run / "model")
+    rewrite(run / "model", sha256="0" * 64)
+    (run / ".pid").write_text("1")
+
+    def replaced() -> None:
+        shutil.rmtree(run / "model")
+        shutil.copytree(folder, run / "model")
+
+    timer = threading.Timer(0.1, replaced)
+    timer.start()
+    network, _ = checkpoint.load_model(run)
+    timer.join()
+    assert isinstance(network, Generator)
+    rewrite(run / "model", sha256="0" * 64)
+    (run / ".pid").unlink()
+    with pytest.raises(ModelError, match="SHA-256 differs"):
+        checkpoint.load_model(run)
 
 
 def test_a_model_of_the_wrong_kind_is_refused_with_a_sentence(folder, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,7 +67,7 @@ def test_import_is_silent_and_light():
         (["train", "--recipe", "tiny-32-ada", "--dry-run", "-s", "kmig=3"], 2, "kimg"),
         (["train", "--out", "x", "--device", "tpu9", "--data", "d", "--recipe", "tiny-32-ada"], 2, "unknown device"),
         (["generate", "nowhere"], 4, "no model named nowhere"),
-        (["inspect", "nowhere"], 4, "nowhere"),
+        (["inspect", "nowhere"], 3, "nowhere"),
         (["data", "build", "nowhere", "--to", "y"], 3, "nowhere"),
         (["data", "build", ".", "--to", "y", "--size", "100"], 2, "power of two"),
         (["data", "check", "nowhere"], 3, "nowhere"),
@@ -191,3 +192,23 @@ def test_out_of_memory_is_no_bug(monkeypatch, capsys, tmp_path):
 def test_a_folder_that_cannot_be_written_is_no_bug(tmp_path):
     (tmp_path / "file").write_text("")
     assert "cannot write" in run("data", "sample", "masks", "-n", "1", "--to", tmp_path / "file" / "x", code=5).stderr
+
+
+def test_json_is_json_on_every_verb(tmp_path, drawn, data):
+    made = json.loads(
+        run("data", "sample", "masks", "-n", "1", "--size", "16", "--to", tmp_path / "m", "--json").stdout
+    )
+    assert made == [str(tmp_path / "m")]
+    again = json.loads(run("inspect", tmp_path / "m" / "00000.png", "--rerun", "--json").stdout)
+    assert again["same_pixels"] is True
+    copy = shutil.copytree(data, tmp_path / "data")
+    assert json.loads(run("data", "card", copy, "--json").stdout) == [str(copy / "README.md")]
+    assert {r["name"] for r in json.loads(run("train", "--list", "--json").stdout)} >= {"tiny-32-ada", "opera-mask-64"}
+    small = ["net.channel_base=128", "net.channel_max=16", "batch=4", "kimg=0.004", "samples=1"]
+    words = ["train", "--data", copy, "--recipe", "tiny-32-ada", "--out", tmp_path / "run", "--json", "--quiet"]
+    trained = run(*words, *(w for s in small for w in ("-s", s)))
+    assert json.loads(trained.stdout) == [str(tmp_path / "run" / "model")]
+    assert trained.stderr == ""
+    painted = run("generate", tmp_path / "run", "-n", "2", "--out", tmp_path / "g", "--json")
+    assert len(json.loads(painted.stdout)) == 2
+    assert "mean nothing" in run("generate", tmp_path / "run", "--walk", tmp_path / "w.mp4", "--grid", code=2).stderr

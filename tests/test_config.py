@@ -66,6 +66,17 @@ def test_settings_change_what_they_say_and_nothing_else():
         "augment.interval=0",
         "net.nope.nope=1",
         "r1_every=0",
+        "samples=0",
+        "data_workers=-1",
+        "kimg=inf",
+        "kimg=nan",
+        "lr_g=-1",
+        "style_mixing=7",
+        "ema_kimg=-1",
+        "r1_gamma=-1",
+        "freeze_d=99",
+        "augment.speed_kimg=nan",
+        "augment.beta_end=1",
     ],
 )
 def test_nonsense_is_refused(setting):

@@ -214,3 +214,11 @@ def test_a_path_in_a_strangers_picture_is_not_followed(model, tmp_path):
     path.write_bytes(images.encode_png(images.decode(path).pixels, {"lianpu": json.dumps(recipe)}))
     with pytest.raises(ModelError, match="no shipped model"):
         api.rerun(path)
+
+
+@pytest.mark.parametrize("truncation", [float("nan"), float("inf"), 50, -3])
+def test_a_truncation_out_of_range_is_the_users_not_the_models(truncation, model, tmp_path):
+    with pytest.raises(UsageError, match="--truncation"):
+        api.generate(model, truncation=truncation, out=tmp_path)
+    with pytest.raises(UsageError, match="--stops"):
+        api.walk(model, tmp_path / "w.mp4", stops=1)

@@ -208,6 +208,8 @@ def walk(
         )
     if out.exists() and not overwrite:
         raise UsageError(f"{out} exists already.", fix="Choose another name, or add --overwrite.")
+    if stops < 2:
+        raise UsageError(f"--stops is {stops}; a walk needs at least two.")
     painter = load(model, device)
     subjects = painter.subjects(stops, seed, label=label, truncation=truncation)
     times = scale or max(1, -(-256 // painter.network.config.resolution))
@@ -228,6 +230,8 @@ def inspect(path: Path) -> dict[str, Any]:
     from lianpu.export import video
     from lianpu.train import loop
 
+    if not path.exists() and not (checkpoint.SHIPPED / path).is_dir():
+        raise DataError(f"there is no {path}.", "", "Give a picture, film, model, run or data set.")
     if path.is_file() and path.suffix.lower() == ".png":
         return {"what": "picture", "path": str(path), **provenance.read_recipe(path)}
     if path.is_file() and path.suffix.lower() == ".mp4":

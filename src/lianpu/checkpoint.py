@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import safetensors
 import torch
+from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -23,6 +26,7 @@ from lianpu.nets.stylegan2 import Discriminator, Generator
 __all__ = ["KINDS", "Model", "find_model", "load_model", "load_state", "newest_state", "save_model", "save_state"]
 
 SCHEMA = 1
+AGAIN = "Copy the whole folder again."
 
 
 class Damaged(ModelError):
@@ -81,7 +85,7 @@ def save_model(
             digests["discriminator_sha256"] = files.sha256(new / "discriminator.safetensors")
         model = replace(model, **digests)
         (new / "model.json").write_text(json.dumps(asdict(model), indent=2, ensure_ascii=False) + "\n", "utf-8")
-        (new / "README.md").write_text(_card(folder.name, model), "utf-8")
+        (new / "README.md").write_text(_card(model), "utf-8")
     return model
 
 
@@ -95,7 +99,7 @@ def _save_tensors(path: Path, tensors: dict[str, Tensor], dtype: torch.dtype) ->
     )
 
 
-def _card(name: str, model: Model) -> str:
+def _card(model: Model) -> str:
     rights = model.data.get("rights", "unknown")
     licences = " ".join(", ".join(model.data.get("licences", [])).split()) or "none stated"
     lines = [
@@ -103,7 +107,7 @@ def _card(name: str, model: Model) -> str:
         "library_name: lianpu",
         "tags: [peking-opera, lianpu]",
         "---",
-        f"# {name}",
+        f"# {model.recipe or model.kind}",
         "",
         f"A {model.kind} at {model.config.get('resolution')} px, trained with lianpu {model.lianpu}.",
         "",
@@ -118,7 +122,7 @@ def _card(name: str, model: Model) -> str:
             "",
             "**The rights of some training pictures are unknown. Do not publish this model or its pictures before that is settled.**",
         ]
-    lines += ["", f"Use: `lianpu generate {name} -n 16`", ""]
+    lines += ["", "Use: `lianpu generate THIS_FOLDER -n 16`", ""]
     return "\n".join(lines)
 
 
@@ -131,6 +135,8 @@ def find_model(name: str | Path) -> Path:
         if (folder / "model.json").is_file():
             return folder
     known = [p.parent.name for p in SHIPPED.glob("*/model.json")]
+    if not path.exists() and len(path.parts) > 1:
+        raise ModelError(f"there is no {path}.", "", "Give a model folder, a run, or the name of a shipped model.")
     if path.is_file():
         raise ModelError(
             f"{path.name} is not a lianpu model.",
@@ -155,31 +161,60 @@ def shipped(name: str) -> Path:
 def read_model(folder: Path, kind: str | None = None) -> Model:
     """What model.json says, checked."""
     values = _read_json(folder / "model.json", ModelError)
+    if isinstance(values.get("schema"), int) and values["schema"] > SCHEMA:
+        raise ModelError("this model was written by a newer lianpu.", f"in {folder}", "Upgrade lianpu.")
+    known = {k: v for k, v in values.items() if k in Model.__dataclass_fields__}
     try:
-        known = {k: v for k, v in values.items() if k in Model.__dataclass_fields__}
-        model = Model(**known)
-    except TypeError as error:
-        raise ModelError("model.json lacks an entry.", f"in {folder}: {error}") from None
-    if model.schema > SCHEMA:
-        raise ModelError(
-            f"this model was written by a newer lianpu ({model.lianpu}).", f"in {folder}", "Upgrade lianpu."
-        )
+        model = TypeAdapter(Model).validate_json(json.dumps(known), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        entry = ".".join(map(str, first["loc"]))
+        raise ModelError(f"model.json: {entry}: {first['msg']}.", f"in {folder}", AGAIN) from None
     if model.kind not in KINDS:
         raise ModelError(f"unknown kind of model {model.kind!r}.", f"in {folder}", did_you_mean(str(model.kind), KINDS))
     if kind and model.kind != kind:
         raise ModelError(f"this is a {model.kind}, and the command needs a {kind}.", f"model: {folder}")
+    for name, digest in (("sha256", model.sha256), ("discriminator_sha256", model.discriminator_sha256)):
+        if not re.fullmatch("[0-9a-f]{64}", digest) and (digest or name == "sha256"):
+            raise ModelError(f"model.json: {name} is no SHA-256.", f"in {folder}", AGAIN)
     return model
+
+
+def _check_classes(model: Model, folder: Path) -> None:
+    """Class names become file names: each is one plain word, and there are as many as the network has classes."""
+    wrong = [name for name in model.classes if not re.fullmatch(r"[\w-]{1,64}", name)]
+    if wrong or len(set(model.classes)) != len(model.classes) or len(model.classes) != model.config.get("classes", 0):
+        raise ModelError(
+            f"model.json: its classes are not {model.config.get('classes', 0)} different plain names.",
+            f"in {folder}: {model.classes[:8]}",
+            AGAIN,
+        )
 
 
 def load_model(
     name: str | Path, kind: str | None = "stylegan2", device: torch.device | str = "cpu"
 ) -> tuple[nn.Module, Model]:
-    """The network in evaluation mode and what is known of it. Raises ModelError for anything not exactly as its json says."""
+    """The network in evaluation mode and what is known of it. Raises ModelError for anything not exactly as its json says.
+
+    The model of a run that is being trained may be replaced by a newer one between two reads: then it is read again.
+    """
+    for patience in (0.05, 0.3, 1.0):
+        try:
+            return _load_model(name, kind, device)
+        except ModelError:
+            if not (Path(name) / ".pid").exists():
+                raise
+            time.sleep(patience)
+    return _load_model(name, kind, device)
+
+
+def _load_model(name: str | Path, kind: str | None, device: torch.device | str) -> tuple[nn.Module, Model]:
     folder = find_model(name)
     model = read_model(folder, kind)
     config = _model_config(model, folder)
-    if not isinstance(model.sha256, str) or not (folder / "model.safetensors").is_file():
-        raise ModelError("model.safetensors is missing.", f"in {folder}", "Copy the whole folder again.")
+    _check_classes(model, folder)
+    if not (folder / "model.safetensors").is_file():
+        raise ModelError("model.safetensors is missing.", f"in {folder}", AGAIN)
     network = _fill(KINDS[model.kind][1], config, folder / "model.safetensors")
     _require_digest(folder / "model.safetensors", model.sha256)
     return network.to(device).eval().requires_grad_(False), model
@@ -199,11 +234,9 @@ def load_discriminator(name: str | Path) -> Discriminator | None:
 
 
 def _require_digest(path: Path, digest: str) -> None:
-    if digest and files.sha256(path) != digest:
+    if files.sha256(path) != digest:
         raise ModelError(
-            f"{path.name} is not the file that model.json describes.",
-            f"in {path.parent}: its SHA-256 differs",
-            "Copy the whole folder again.",
+            f"{path.name} is not the file that model.json describes.", f"in {path.parent}: its SHA-256 differs", AGAIN
         )
 
 

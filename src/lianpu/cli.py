@@ -10,19 +10,21 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from lianpu import __version__
-from lianpu.errors import CheckFailed, LianpuError, ResourceError, UsageError
+from lianpu.errors import CheckFailed, LianpuError, ResourceError, Terminated, UsageError
 
 app = App(
     name="lianpu",
     version=__version__,
     version_flags=["--version"],
     help="Peking opera masks: from a folder of pictures to a trained generator and new masks.",
+    suppress_keyboard_interrupt=False,
 )
 data = App(name="data", help="Data sets: draw sample masks, build, check, describe.")
 app.command(data)
@@ -36,6 +38,14 @@ Flag = Parameter(negative=())
 def _out(*values: object) -> None:
     sys.stdout.write(" ".join(map(str, values)) + "\n")
     sys.stdout.flush()
+
+
+def _paths(paths: Iterable[Path], as_json: bool) -> None:
+    """One path a line as they are made, or one json list of them all."""
+    if as_json:
+        return _json([str(path) for path in paths])
+    for path in paths:
+        _out(path)
 
 
 def _json(value: Any) -> None:
@@ -76,6 +86,7 @@ def sample(
     regions: Annotated[bool, Parameter(negative="--no-regions")] = True,
     workers: int | None = None,
     quiet: Quiet = False,
+    json: Json = False,
 ) -> None:
     """Draw opera masks from rules: free to use (CC0), no two alike, the same seed gives the same bytes.
 
@@ -101,7 +112,7 @@ def sample(
     from lianpu import api
     from lianpu.progress import Progress
 
-    progress = Progress(quiet=quiet)
+    progress = Progress(quiet=quiet or json)
     api.sample(
         to,
         count,
@@ -112,7 +123,7 @@ def sample(
         workers=workers,
         progress=lambda done, total: progress.count(done, total, "masks drawn"),
     )
-    _out(to)
+    _paths([to], json)
 
 
 @data.command
@@ -209,7 +220,7 @@ def check(path: Path, /, *, json: Json = False) -> None:
 
 
 @data.command
-def card(path: Path, /) -> None:
+def card(path: Path, /, *, json: Json = False) -> None:
     """Write the data set's card (README.md): what it holds, how it was made, who holds the rights.
 
     Parameters
@@ -219,7 +230,7 @@ def card(path: Path, /) -> None:
     """
     from lianpu import api
 
-    _out(api.card(path))
+    _paths([api.card(path)], json)
 
 
 @app.command
@@ -268,6 +279,9 @@ def train(
     from lianpu import api, recipes
     from lianpu.progress import Progress
 
+    if list_ and json:
+        _json([{"name": r.name, "about": r.about, "cost": r.cost, "score": r.score} for r in recipes.RECIPES.values()])
+        return
     if list_:
         for r in recipes.RECIPES.values():
             _out(f"{r.name:20} {r.about}\n{'':20} cost: {r.cost}; score: {r.score}")
@@ -284,19 +298,19 @@ def train(
         )
     first = os.environ.get("RANK", "0") == "0"
     progress = Progress(quiet=quiet or not first, as_json=json)
-    _out(
-        api.train(
-            out,
-            data=data,
-            recipe=recipe,
-            settings=settings,
-            from_model=from_,
-            data_changed=data_changed,
-            minutes=minutes,
-            device=device,
-            report=progress,
-        )
+    model = api.train(
+        out,
+        data=data,
+        recipe=recipe,
+        settings=settings,
+        from_model=from_,
+        data_changed=data_changed,
+        minutes=minutes,
+        device=device,
+        report=progress,
     )
+    if first:
+        _paths([model], json)
 
 
 def _print_cost(recipe: str, settings: list[str] | None, as_json: bool) -> None:
@@ -334,6 +348,7 @@ def generate(
     stops: int = 6,
     overwrite: Annotated[bool, Flag] = False,
     device: Device = "auto",
+    json: Json = False,
 ) -> None:
     """Make new pictures. Each file carries its recipe: lianpu inspect FILE shows it, --rerun makes it again.
 
@@ -369,20 +384,20 @@ def generate(
     from lianpu import api
 
     if walk is not None:
-        _out(
-            api.walk(
-                model,
-                walk,
-                stops=stops,
-                seed=seed,
-                truncation=truncation,
-                label=class_,
-                device=device,
-                overwrite=overwrite,
-            )
+        if mix or grid or count != 16:
+            raise UsageError("--walk makes one film: -n, --grid and --mix mean nothing to it.", fix="Use --stops.")
+        made = api.walk(
+            model,
+            walk,
+            stops=stops,
+            seed=seed,
+            truncation=truncation,
+            label=class_,
+            device=device,
+            overwrite=overwrite,
         )
-        return
-    for path in api.generate(
+        return _paths([made], json)
+    paths = api.generate(
         model,
         count=count,
         seed=seed,
@@ -394,8 +409,8 @@ def generate(
         grid=grid,
         device=device,
         overwrite=overwrite,
-    ):
-        _out(path)
+    )
+    _paths(paths, json)
 
 
 @app.command
@@ -432,8 +447,9 @@ def inspect(
                 "",
                 "Other machines and devices may differ by a rounding.",
             )
-        _out(f"{path}: the same pixels")
-        return
+        if json:
+            return _json({"path": path, "same_pixels": True})
+        return _out(f"{path}: the same pixels")
     facts = api.inspect(path)
     if json:
         _json(facts)
@@ -452,6 +468,10 @@ def _lines(facts: dict[str, Any], indent: str = "") -> list[str]:
     return lines
 
 
+def _terminate(number: int, frame: object) -> None:
+    raise Terminated
+
+
 def _out_of_memory(error: Exception) -> ResourceError | None:
     """What to say where memory, the computer's or the GPU's, did not suffice."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
@@ -467,6 +487,7 @@ def _out_of_memory(error: Exception) -> ResourceError | None:
 def main(tokens: list[str] | None = None) -> None:
     """Entry point: runs a command and exits with the code of its outcome."""
     debug = bool(os.environ.get("LIANPU_DEBUG"))
+    signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):  # a pipe on Windows is cp1252: Chinese names must not end in an error
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -481,9 +502,9 @@ def main(tokens: list[str] | None = None) -> None:
         code = error.exit_code
         if debug:
             traceback.print_exc()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         sys.stderr.write("stopped.\n")
-        code = 128 + signal.SIGINT
+        code = getattr(stop, "exit_code", 128 + signal.SIGINT)
     except BrokenPipeError:  # the reader of our output has left, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0

@@ -60,6 +60,8 @@ class StyleGAN2Config:
     """Minibatch-stddev channels appended at 4x4."""
     time: Literal["none", "label", "sinusoidal"] = "none"
     """How the discriminator hears of the diffusion step t: not, as a raw number (Wang et al. 2023), or as a sinusoidal embedding."""
+    noise: bool = True
+    """Noise after each convolution (Karras et al. 2019, Sec. 2), for hair and pores; flat drawings have nothing of the kind."""
     half_resolutions: int = 0
     """How many of the highest resolutions are computed in bfloat16 (none below 8x8); 0 is float32 throughout."""
 
@@ -129,10 +131,12 @@ class AugmentConfig:
     def __post_init__(self) -> None:
         if not -1 <= self.target <= 1:
             raise UsageError(f"augment.target is {self.target}; E[sign] lies in -1 to 1.", fix="Use 0.6.")
-        if self.interval < 1 or self.speed_kimg <= 0:
+        if self.interval < 1 or not 0 < self.speed_kimg < 1e9:
             raise UsageError("augment.interval must be at least 1 and augment.speed_kimg positive.")
-        if self.p_max < 0:
+        if not 0 <= self.p_max <= 1e6:
             raise UsageError(f"augment.p_max is {self.p_max}; use 0 for the method's own bound.")
+        if not 0 <= self.noise_std <= 100 or not 0 < self.beta_start <= self.beta_end < 1:
+            raise UsageError("augment.noise_std must lie in 0 to 100, and 0 < beta_start <= beta_end < 1.")
         if not 1 <= self.t_min <= self.t_max <= 100_000:
             raise UsageError(f"augment.t_min {self.t_min} and t_max {self.t_max} must satisfy 1 <= t_min <= t_max.")
 
@@ -192,10 +196,19 @@ class TrainConfig:
                 f"batch {self.batch} is not a multiple of net.mbstd_group {self.net.mbstd_group}.",
                 fix="Change one of them: -s batch=16 -s net.mbstd_group=4.",
             )
-        if self.kimg <= 0 or self.tick_kimg <= 0 or self.snapshot_kimg <= 0:
-            raise UsageError("kimg, tick_kimg and snapshot_kimg must be positive.")
-        if min(self.r1_every, self.path_every, self.keep) < 1:
-            raise UsageError("r1_every, path_every and keep must be at least 1.")
+        for names, low, high in (
+            (("kimg", "tick_kimg", "snapshot_kimg"), 1e-6, 1e9),
+            (("lr_g", "lr_d"), 0.0, 1.0),
+            (("r1_gamma", "path_weight"), 0.0, 1e6),
+            (("style_mixing", "path_decay"), 0.0, 1.0),
+            (("ema_kimg", "ema_ramp"), 0.0, 1e6),
+            (("r1_every", "path_every", "keep", "samples"), 1, 10**6),
+            (("data_workers",), 0, 256),
+            (("freeze_d",), 0, len(self.net.resolutions) - 1),
+        ):
+            for name in names:
+                if not low <= getattr(self, name) <= high:  # not-a-number is in no range
+                    raise UsageError(f"{name} is {getattr(self, name)}, outside {low:g} to {high:g}.")
 
     @property
     def gamma(self) -> float:

@@ -21,6 +21,7 @@ __all__ = [
     "ModelError",
     "ResourceError",
     "Stopped",
+    "Terminated",
     "UsageError",
     "did_you_mean",
 ]
@@ -62,6 +63,12 @@ class Stopped(LianpuError):
     def __init__(self, what: str, where: str = "", fix: str = "", *, exit_code: int = 130) -> None:
         super().__init__(what, where, fix)
         self.exit_code = exit_code
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, raised where Ctrl-C would be."""
+
+    exit_code = 143
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -68,6 +68,8 @@ class Painter:
         """`count` subjects with seeds seed, seed + 1, ...; where the model has classes and none is asked for, they take turns."""
         if count < 1:
             raise UsageError(f"-n is {count}; ask for at least one picture.")
+        if not -2 <= truncation <= 2:  # not-a-number is in no range
+            raise UsageError(f"--truncation {truncation} is outside -2 to 2.", fix="Use 0.7, or 1 for full variety.")
         if label is not None:
             self.label(label)
         turn = self.model.classes or [None]
@@ -130,7 +132,8 @@ def subject_of(recipe: dict[str, Any]) -> Subject:
     values = recipe.get("subject")
     if recipe.get("verb") != "generate" or not isinstance(values, dict):
         raise DataError(
-            "this picture was not made by `lianpu generate`.", fix="Only generated pictures can be made again or mixed."
+            f"this is no single picture of a model, but what `{recipe.get('verb')}` made.",
+            fix="Only generated pictures can be made again or mixed.",
         )
     kinds = {"seed": int, "label": str, "truncation": (int, float), "mix_seed": int, "mix_label": str, "mix_from": int}
     if "seed" not in values or any(k not in kinds or not isinstance(v, kinds[k]) for k, v in values.items()):

@@ -38,10 +38,8 @@ class Progress:
 
     def say(self, text: str) -> None:
         """A sentence of its own line."""
-        if self.json:
-            self._write(json.dumps({"event": "message", "text": text}, ensure_ascii=False))
-        elif not self.quiet:
-            self._write(text)
+        if not self.quiet:
+            self._write(json.dumps({"event": "message", "text": text}, ensure_ascii=False) if self.json else text)
 
     def progress(self, status: dict[str, Any], tick: bool) -> None:
         """A training status: in place on a terminal (five times a second), else at ticks only."""

@@ -85,13 +85,16 @@ _YAN_2023 = TrainConfig(  # 256 px, batch 64: the seed counts r_t over 4 x 64 = 
     tick_kimg=4,
     snapshot_kimg=200,
 )
-_OPERA_MASK_64 = replace(
-    _TINY_64,
-    net=replace(_TINY_64.net, classes=7),
-    augment=AugmentConfig(mode="ada"),
-    kimg=800,
-    path_every=8,
-    snapshot_kimg=4,
+_OPERA_MASK_64 = (
+    replace(  # as conditional StyleGAN2s of small pictures are trained, without path length and style mixing;
+        _TINY_64,  # with them and with noise, a first run drew one face per colour, its edges made of noise
+        net=replace(_TINY_64.net, classes=7, noise=False),
+        augment=AugmentConfig(mode="ada"),
+        kimg=800,
+        path_weight=0.0,
+        style_mixing=0.0,
+        snapshot_kimg=4,
+    )
 )
 
 RECIPES: dict[str, Recipe] = {

@@ -107,7 +107,7 @@ def test_a_zip_is_read_member_by_member_under_its_common_folder(tmp_path):
         {"masks/关羽.png": PNG, "masks/b.png": PNG, "masks/rights.csv": "x", "__MACOSX/._b.png": b"no"},
     )
     roots, items, refused = archive.collect([path], tmp_path / "out")
-    assert [i.within for i in items] == ["b.png", "关羽.png"] and refused == [] and roots[0].table == b"x"
+    assert [i.within for i in items] == ["b.png", "关羽.png"] and refused == [] and roots[0].tables == {"": b"x"}
     assert items[1].read() == PNG
     archive.close()
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -530,3 +531,91 @@ def test_what_was_grouped_is_not_sought_again(source, tmp_path, monkeypatch):
     (to / ".build" / "groups.json").write_text("[")
     again = make(source, to)
     assert (again.unchanged, again.fingerprint) == (True, first.fingerprint)
+
+
+def test_the_table_of_a_folder_counts_for_its_pictures(tmp_path):
+    src = tmp_path / "src"
+    for number, name in enumerate(("a.png", "museum/b.png", "museum/deep/c.png", "museum/deep/d.png")):
+        save(src / name, face(number))
+    (src / "rights.csv").write_text("file,source,licence\n*,atelier,MIT\n")
+    (src / "museum" / "rights.csv").write_text("file,source,licence\nb.png,museum,CC0-1.0\n")
+    (src / "museum" / "deep" / "rights.csv").write_text("file,source,licence\nc.png,archive,CC-BY-4.0\n")
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as packed:
+        for path in sorted(p for p in src.rglob("*") if p.is_file()):
+            packed.write(path, path.relative_to(src).as_posix())
+    for source in (src, tmp_path / "z.zip"):
+        to = tmp_path / f"data-{source.name}"
+        build([source], to, size=32, test=0, workers=1)
+        found = {row["source"].partition("/")[2]: row["licence"] for row in every(to)}
+        assert found == {
+            "a.png": "MIT", "museum/b.png": "CC0-1.0", "museum/deep/c.png": "CC-BY-4.0", "museum/deep/d.png": "MIT",
+        }  # fmt: skip
+
+
+def test_what_metadata_does_not_name_is_left_out_and_said(tmp_path):
+    src = tmp_path / "src"
+    save(src / "a.png", face(0))
+    save(src / "maps" / "a.png", face(1))
+    (src / "metadata.jsonl").write_text('{"file_name": "a.png"}\n')
+    report = make(src, tmp_path / "data")
+    assert report.originals == 1
+    assert any("src/maps was left out (1 files)" in note for note in report.notes)
+
+
+def test_a_data_set_among_the_sources_is_no_source(source, tmp_path):
+    outer = tmp_path / "outer"
+    save(outer / "a.png", face(0))
+    make(source, outer / "built")
+    report = make(outer, tmp_path / "data")
+    assert report.originals == 1
+    assert [line["reason"] for line in report.quarantined] == ["is a data set that lianpu built, not its sources"]
+
+
+def test_a_picture_without_an_ending_is_a_picture(tmp_path):
+    save(tmp_path / "src" / "a.png", face(0))
+    (tmp_path / "src" / "a.png").rename(tmp_path / "src" / "scan 7")
+    (tmp_path / "src" / "README").write_text("no picture")
+    assert make(tmp_path / "src", tmp_path / "data").originals == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_no_worker_outlives_a_build_that_is_ended(tmp_path, number, code):
+    faces.folder(tmp_path / "src", 60, 256)
+    words = [
+        "data",
+        "build",
+        tmp_path / "src",
+        "--to",
+        tmp_path / "data",
+        "--size",
+        "256",
+        "--expand",
+        "--workers",
+        "2",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lianpu", *map(str, words), "--rights", RIGHTS, "--sketches", "colour"],
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    end = time.monotonic() + 60
+    while not list((tmp_path / "data").glob(".build/pieces/*")):
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.02)
+    process.send_signal(number)
+    _, messages = process.communicate(timeout=60)  # ends only when no worker holds the pipe any more
+    assert process.returncode == code
+    assert "Run it again" in messages or number == signal.SIGKILL
+
+
+def test_colours_are_changed_before_the_picture_is_made_small(source, tmp_path):
+    """In a picture of 32 pixels every outline is a mixture: exchanged there, paint leaves fringes."""
+    make(source, tmp_path / "small", size=32, expand=True, test=0)
+    make(source, tmp_path / "large", size=64, expand=True, test=0)
+    seen = 0
+    for row in every(tmp_path / "small"):
+        if row["recolour"]:
+            small, large = (images.decode(tmp_path / n / "train" / row["file_name"]).pixels for n in ("small", "large"))
+            assert np.array_equal(small, images.resize(large, 32))
+            seen += 1
+    assert seen == 42

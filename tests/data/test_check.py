@@ -18,7 +18,16 @@ from . import faces
 def built(tmp_path_factory):
     path = tmp_path_factory.mktemp("check")
     faces.folder(path / "src", 14, 64)
-    build([path / "src"], path / "data", size=32, test=0.5, expand=True, rights=faces.RIGHTS, workers=1)
+    build(
+        [path / "src"],
+        path / "data",
+        size=32,
+        test=0.5,
+        expand=True,
+        rights=faces.RIGHTS,
+        sketches=True,
+        workers=1,
+    )
     return path / "data"
 
 
@@ -139,3 +148,23 @@ def test_what_is_no_data_set(tmp_path):
 def test_two_workers_find_the_same(copy):
     (copy / "train" / rows(copy)[0]["file_name"]).write_bytes(b"")
     assert check.check(copy, workers=2) == check.check(copy, workers=1)
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "another"])
+def test_a_sketch_that_is_not_the_one_drawn(copy, damage):
+    one, *rest = sorted((copy / "sketches" / "train").glob("*.png"))
+    other = next(path for path in rest if path.read_bytes() != one.read_bytes())
+    if damage == "missing":
+        one.unlink()
+    else:
+        one.write_bytes(b"" if damage == "empty" else other.read_bytes())
+    fails(copy, f"sketches/train/{one.name}")
+
+
+@pytest.mark.parametrize("text", ['{"schema": 1}', '{"schema": 1, "size": "big"}', "[]", "{"])
+def test_a_damaged_description_is_said(copy, text):
+    (copy / "dataset.json").write_text(text)
+    with pytest.raises(DataError, match=r"dataset\.json (is damaged|has a schema)"):
+        check.check(copy)
+    with pytest.raises(DataError):
+        check.facts(copy)

@@ -87,3 +87,11 @@ def test_mirroring_commutes():
 def test_an_unknown_style_is_refused():
     with pytest.raises(UsageError, match="no sketch style"):
         sketch.sketch(light[..., None].repeat(3, 2).astype(np.uint8), "line")
+
+
+@pytest.mark.parametrize("size", [16, 32, 64, 128])
+def test_small_pictures_are_drawn_too(size):
+    """Below 64 px both Gaussians of the usual width would be one pixel, and the paper would stay white."""
+    ink = 1 - sketch.sketch(face(3, size=size)).mean() / 255
+    large = 1 - sketch.sketch(face(3, size=256)).mean() / 255
+    assert 0.5 * large < ink < 1.5 * large

@@ -194,6 +194,15 @@ def test_a_style_reaches_its_own_layers_only():
 # ---- noise ---------------------------------------------------------------------------------------------------------
 
 
+def test_a_network_without_noise_never_takes_any_and_fits_the_same_file():
+    config = replace(TINY, noise=False)
+    quiet, noisy = Generator(config), generator()
+    quiet.load_state_dict(noisy.state_dict())
+    ws = torch.randn(2, config.num_ws, config.w_dim)
+    for noise in ("random", "const"):
+        assert torch.equal(quiet.synthesis(ws, noise=noise), noisy.synthesis(ws, noise="none"))
+
+
 def test_noise_can_be_random_fixed_or_absent():
     net = generator()
     ws = net.mapping(randn(2, 8))

@@ -314,6 +314,33 @@ def test_a_signal_to_the_whole_group_ends_in_a_snapshot(data, tmp_path):
     assert "a checkpoint was written" in messages
 
 
+def test_when_every_checkpoint_is_damaged_nothing_is_trained_over(finished):
+    model = (finished / "model" / "model.safetensors").read_bytes()
+    for path in (finished / "checkpoints").glob("*/state.safetensors"):
+        path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ModelError, match=r"all 2 are damaged(.|\n)*--from"):
+        resume(finished, settings=["kimg=0.84"])
+    assert (finished / "model" / "model.safetensors").read_bytes() == model
+    assert len(checkpoint.states(finished / "checkpoints")) == 2
+
+
+def test_a_batch_larger_than_the_data_leaves_no_run_behind(data, tmp_path):
+    for words, says in ((["-s", "batch=400"], "-s batch="), (["--minutes", "nan"], "no length of time")):
+        process = lianpu("train", "--data", data, "--recipe", "tiny-32-ada", "--out", tmp_path / "run", *words)
+        _, messages = process.communicate(timeout=60)
+        assert process.returncode in (2, 3)
+        assert says in messages
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_with_other_things_is_no_place_for_a_run(data):
+    process = training(data, data)
+    _, messages = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "something else than a run" in messages
+    assert not (data / "config.json").exists()
+
+
 def test_too_little_space_is_said_before_training_begins(finished, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9, 10**5))
     with pytest.raises(ResourceError, match="too little disk space"):

@@ -9,8 +9,8 @@ import functools
 import os
 import stat
 import zipfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from lianpu import images
@@ -87,8 +87,8 @@ class Root:
 
     path: Path
     name: str
-    table: bytes | None = None
-    """Its rights.csv."""
+    tables: Mapping[str, bytes] = field(default_factory=dict)
+    """Its rights.csv files by the folder within it that they lie in: "" is its own, "a/b/" that of a folder below."""
     metadata: bytes | None = None
     """Its metadata.jsonl."""
 
@@ -126,7 +126,7 @@ def _single(path: Path, index: int, name: str, exclude: Path) -> Walked:
     if not os.path.lexists(path):
         raise DataError(f"There is no {path.name}.", str(path), "Give a folder, a zip or a picture that exists.")
     table = path.parent / "rights.csv"
-    root = Root(path, name, images.read_bytes(table, limit=64 << 20) if table.is_file() else None)
+    root = Root(path, name, {"": images.read_bytes(table, limit=64 << 20)} if table.is_file() else {})
     return root, [Item(index, readable(name), path.name, path)], []
 
 
@@ -142,16 +142,28 @@ def _walk_folder(path: Path, index: int, name: str, exclude: Path) -> Walked:
         )
     items: list[Item] = []
     refused: list[Refusal] = []
+    tables: dict[str, bytes] = {}
     for entry, within in _entries(path, "", exclude, refused, readable(name)):
         label = f"{readable(name)}/{within}"
+        suffix = PurePosixPath(within).suffix.lower()
         if reason := _at_sight(within):
             refused.append(Refusal(label, reason))
-        elif PurePosixPath(within).suffix.lower() in PICTURES:
+        elif entry.name == "rights.csv":
+            tables[within.removesuffix("rights.csv")] = images.read_bytes(Path(entry.path), limit=64 << 20)
+        elif suffix in PICTURES or (not suffix and _starts_like_a_picture(Path(entry.path))):
             items.append(Item(index, label, within, Path(entry.path)))
-    side = {
-        n: (images.read_bytes(path / n) if (path / n).is_file() else None) for n in ("rights.csv", "metadata.jsonl")
-    }
-    return Root(path, name, side["rights.csv"], side["metadata.jsonl"]), items, refused
+    metadata = path / "metadata.jsonl"
+    return Root(path, name, tables, images.read_bytes(metadata) if metadata.is_file() else None), items, refused
+
+
+def _starts_like_a_picture(path: Path) -> bool:
+    """Of a file without an ending, by its first bytes."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(12)
+    except OSError:
+        return False
+    return start.startswith((images.PNG_MAGIC, b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8")) or start[8:] == b"WEBP"
 
 
 def _entries(
@@ -173,7 +185,11 @@ def _entries(
         if entry.is_symlink():
             refused.append(Refusal(f"{name}/{within}", "is a link, and links are not followed"))
         elif entry.is_dir(follow_symlinks=False):
-            if Path(entry.path).resolve() != exclude:
+            if Path(entry.path).resolve() == exclude:
+                continue
+            if (Path(entry.path) / "dataset.json").exists():
+                refused.append(Refusal(f"{name}/{within}", "is a data set that lianpu built, not its sources"))
+            else:
                 yield from _entries(Path(entry.path), within + "/", exclude, refused, name)
         elif entry.is_file(follow_symlinks=False):
             yield entry, within
@@ -211,7 +227,8 @@ def _walk_zip(path: Path, index: int, name: str, exclude: Path) -> Walked:
             _check_caps(path, members)
             names = [_member_name(info) for info in members]
             top = _common_folder(names)
-            side: dict[str, bytes] = {}
+            tables: dict[str, bytes] = {}
+            metadata = None
             for i, (info, inside) in enumerate(zip(members, names, strict=True)):
                 within = inside.removeprefix(top)
                 label = f"{readable(name)}/{within}"
@@ -222,14 +239,16 @@ def _walk_zip(path: Path, index: int, name: str, exclude: Path) -> Walked:
                     refused.append(Refusal(label, reason))
                 elif suffix in PICTURES:
                     items.append(Item(index, label, within, path, i))
-                elif within in ("rights.csv", "metadata.jsonl"):
-                    side[within] = _read_member(archive, info)
+                elif PurePosixPath(within).name == "rights.csv":
+                    tables[within.removesuffix("rights.csv")] = _read_member(archive, info)
+                elif within == "metadata.jsonl":
+                    metadata = _read_member(archive, info)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
         raise DataError(
             f"{path.name} cannot be read as a zip: {error}.", str(path), "Pack it again as a plain zip."
         ) from None
     items.sort(key=lambda item: (item.within, item.member))
-    return Root(path, name, side.get("rights.csv"), side.get("metadata.jsonl")), items, refused
+    return Root(path, name, tables, metadata), items, refused
 
 
 def _check_directory(path: Path) -> None:

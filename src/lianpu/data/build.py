@@ -20,7 +20,7 @@ from lianpu import __version__, files
 from lianpu.data import archive, duplicates, layout, split
 from lianpu.data.colour import CLASSES
 from lianpu.data.prepare import Job, Progress, Settings, final, hash_all, prepare_all
-from lianpu.data.rights import HOW, UNKNOWN, Right, from_option, parse
+from lianpu.data.rights import HOW, UNKNOWN, Right, Rights, from_option, parse
 from lianpu.errors import DataError, ResourceError, Stopped, UsageError
 
 __all__ = ["Report", "build"]
@@ -58,13 +58,13 @@ class Report:
         colours = ", ".join(f"{name} {count}" for name, count in self.colours.items())
         parts = ", ".join(f"{count} for {name}" for name, count in self.splits.items())
         lines = [
-            f"{self.pictures} pictures from {self.originals} originals in {self.groups} groups ({parts}): {colours}.",
+            f"Pictures: {self.pictures}, from originals: {self.originals}, in groups: {self.groups} ({parts}): {colours}.",
             f"Rights {self.rights['status']}: {'; '.join(self.rights['licences'])}.",
             *self.notes,
         ]
         if bad := self.quarantined:
             lines.append(
-                f"{len(bad)} files left out (quarantine.jsonl); the first, {bad[0]['name']}, {bad[0]['reason']}."
+                f"Files left out: {len(bad)} (quarantine.jsonl); the first, {bad[0]['name']}, {bad[0]['reason']}."
             )
         if self.unchanged:
             lines.append("Nothing to do: the data set was there already.")
@@ -101,7 +101,7 @@ def build(
     say = progress or (lambda done, total, what: None)
     paths, to = [Path(source) for source in sources], Path(to)
     _check_paths(paths, to)
-    entries, refused = _collect(paths, to, rights)
+    entries, refused, unnamed = _collect(paths, to, rights)
     _demand_rights(entries, allow_unknown_rights)
     with _workshop(to) as shop:
         try:
@@ -109,8 +109,13 @@ def build(
             entries = [entry for entry in entries if entry.item in hashes]
             jobs = [Job(e.item, hashes[e.item], settings, _given_class(e.extra), shop) for e in entries]
             results = prepare_all(jobs, workers, say)
-        except KeyboardInterrupt:
-            raise Stopped("Stopped before the data set was finished.", str(to), "Run it again: it continues.") from None
+        except KeyboardInterrupt as stop:
+            raise Stopped(
+                "Stopped before the data set was finished.",
+                str(to),
+                "Run it again: it continues.",
+                exit_code=getattr(stop, "exit_code", 130),
+            ) from None
         finally:
             archive.close()
         good = []
@@ -133,7 +138,7 @@ def build(
         rights=info["rights"],
         fingerprint=info["fingerprint"],
         unchanged=not changed,
-        notes=notes,
+        notes=[*unnamed, *notes],
     )
 
 
@@ -163,7 +168,7 @@ def _check_paths(sources: Sequence[Path], to: Path) -> None:
 
 def _collect(
     sources: Sequence[Path], to: Path, rights: str | Path | None
-) -> tuple[list[_Entry], list[archive.Refusal]]:
+) -> tuple[list[_Entry], list[archive.Refusal], list[str]]:
     option = None if rights is None else from_option(rights)
     roots, items, refused = archive.collect(sources, to)
     if not items:
@@ -175,15 +180,35 @@ def _collect(
             ", ".join(map(str, sources)),
             "Give a folder or zip of PNG, JPEG, WebP, TIFF or BMP pictures.",
         )
-    entries = []
+    entries: list[_Entry] = []
+    unnamed: dict[str, int] = {}
     lines = [_metadata(root) for root in roots]
-    tables = [option or (parse(root.table, f"{root.path}/rights.csv") if root.table else None) for root in roots]
+    tables = [{f: parse(table, f"{root.path}/{f}rights.csv") for f, table in root.tables.items()} for root in roots]
     for item in items:
         if _named(item, lines[item.root]):
-            table = tables[item.root]
-            right = table.of(item.within) if table else UNKNOWN
+            right = option.of(item.within) if option else _right_of(item.within, tables[item.root])
             entries.append(_Entry(item, right, lines[item.root].get(item.within, {})))
-    return entries, refused
+        else:
+            folder = item.name.rsplit("/", 1)[0]
+            unnamed[folder] = unnamed.get(folder, 0) + 1
+    said = [
+        f"{folder} was left out ({count} files): the source's metadata.jsonl names no picture in it."
+        for folder, count in unnamed.items()
+    ]
+    return entries, refused, said
+
+
+def _right_of(within: str, tables: dict[str, Rights]) -> Right:
+    """By the table of the picture's own folder, or else that of a folder above."""
+    folder = within
+    while folder:
+        folder = folder.rstrip("/").rpartition("/")[0]
+        folder = f"{folder}/" if folder else ""
+        table = tables.get(folder)
+        right = table.of(within.removeprefix(folder)) if table else UNKNOWN
+        if right.known:
+            return right
+    return UNKNOWN
 
 
 def _metadata(root: archive.Root) -> dict[str, dict[str, Any]]:
@@ -219,7 +244,7 @@ def _demand_rights(entries: Sequence[_Entry], allow: bool) -> None:
         raise DataError(
             f"{len(lacking)} of {len(entries)} pictures have no source and licence (first: {lacking[0].item.name}).",
             str(lacking[0].item.path),
-            f'Write a rights.csv into the source folder, or give --rights "CC-BY-4.0; where they come from". {HOW}\n'
+            f'Write a rights.csv into the folder of the pictures or one above, or give --rights "CC-BY-4.0; where they come from". {HOW}\n'
             "With --allow-unknown-rights it goes on: the data set, its models and their pictures will say so.",
         )
 
@@ -275,8 +300,9 @@ def _rows(
     for (job, entry, result), group, side in zip(good, groups, sides, strict=True):
         sketches = {p["variant"]: p for p in result["pieces"] if p["kind"] == "sketch"}
         for piece in (p for p in result["pieces"] if p["kind"] == "picture"):
-            pieces = [(p, final(job, p, side)) for p in (piece, sketches.get(piece["variant"])) if p]
-            record = _record(job, entry, result, piece, group)
+            drawn = sketches.get(piece["variant"])
+            pieces = [(p, final(job, p, side)) for p in (piece, drawn) if p]
+            record = _record(job, entry, result, piece, drawn, group)
             record["file_name"] = pieces[0][1].split("/", 1)[1]
             record["colour"] = edits.get((job.sha256, piece["variant"], record["recolour"]), record["colour"])
             rows.append(layout.Row(side, record, pieces, job))
@@ -306,7 +332,9 @@ def _groups(good: Sequence[_Good], similar: float, shop: Path) -> list[str]:
     return groups
 
 
-def _record(job: Job, entry: _Entry, result: dict[str, Any], piece: dict[str, Any], group: str) -> dict[str, Any]:
+def _record(
+    job: Job, entry: _Entry, result: dict[str, Any], piece: dict[str, Any], sketch: dict[str, Any] | None, group: str
+) -> dict[str, Any]:
     """The columns of metadata.jsonl, each of one type, so that table readers open it; `recolour` is JSON in text for
     that reason.
     """
@@ -326,6 +354,7 @@ def _record(job: Job, entry: _Entry, result: dict[str, Any], piece: dict[str, An
         "source": job.item.name,
         "source_sha256": job.sha256,
         "sha256": piece["sha256"],
+        "sketch_sha256": sketch["sha256"] if sketch else "",
         "licence": entry.right.licence or "unknown",
         "rights_source": entry.right.source,
         "notes": "; ".join(result["notes"]),

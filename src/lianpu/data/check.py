@@ -43,16 +43,16 @@ class Report:
 
     def lines(self) -> list[str]:
         """It in sentences; the offences are left to `require`."""
-        parts = ", ".join(f"{count} for {name}" for name, count in self.splits.items())
-        what = "All are what they should be, and none leaks" if not self.offences else f"{len(self.offences)} faults"
-        return [f"{self.pictures} pictures ({parts}). {what}.", f"Rights {self.rights['status']}.", *self.notes]
+        parts = ", ".join(f"{count} for {name}" for name, count in self.splits.items() if count)
+        what = "All are what they should be, and none leaks" if not self.offences else f"Faults: {len(self.offences)}"
+        return [f"Pictures: {self.pictures} ({parts}). {what}.", f"Rights {self.rights['status']}.", *self.notes]
 
     def require(self) -> None:
         """Raise CheckFailed with the first offences, if there is any."""
         if self.offences:
             more = f"\n... and {len(self.offences) - SHOWN} more." if len(self.offences) > SHOWN else ""
             raise CheckFailed(
-                f"{self.path.name} does not hold what it says: {len(self.offences)} faults.",
+                f"{self.path.name} does not hold what it says; faults: {len(self.offences)}.",
                 "\n".join(self.offences[:SHOWN]) + more,
                 "Build it again from its sources.",
             )
@@ -123,8 +123,21 @@ def _look(job: _Look) -> tuple[str, bytes]:
         return f"{name}: is not the picture that was built (SHA-256 differs).", b""
     if pixels.shape != (size, size, 3):
         return f"{name}: {pixels.shape[1]} x {pixels.shape[0]} pixels instead of {size}.", b""
+    fault = _sketch_fault(file, row)
     original = not row.get("mirror") and not row.get("recolour")
-    return "", duplicates.thumbprint(pixels).tobytes() if original else b""
+    return fault and f"sketches/{name}: {fault}", duplicates.thumbprint(pixels).tobytes() if original else b""
+
+
+def _sketch_fault(file: Path, row: dict[str, Any]) -> str:
+    """What is wrong with the picture's sketch, if it has one."""
+    if not row.get("sketch_sha256"):
+        return ""
+    try:
+        data = images.read_bytes(file.parents[1] / "sketches" / file.parent.name / file.name)
+    except DataError as error:
+        return error.what
+    same = hashlib.sha256(data).hexdigest() == row["sketch_sha256"]
+    return "" if same else "is not the sketch that was drawn (SHA-256 differs)."
 
 
 def _lost(job: _Look) -> tuple[str, bytes]:

@@ -104,6 +104,7 @@ def hash_all(items: Sequence[archive.Item], refused: list[archive.Refusal], say:
         else:
             hashes[item] = sha256
             first[sha256] = item
+    say(len(items), len(items), "reading")
     return hashes
 
 
@@ -166,10 +167,11 @@ def _prepare(job: Job) -> dict[str, Any]:
             raise DataError("changed while it was read.")
         decoded = images.decode(data)
         pixels, cropped = crop.square(decoded.pixels, settings.crop, settings.size)
+        large = _large(decoded.pixels, settings, pixels)
     except DataError as error:
         return {"refused": _reason(error, job.item)}
     pieces, drawing = [], np.zeros(0)
-    for variant in _variants(job, pixels):
+    for variant in _variants(job, pixels, large):
         picture = variant.pop("pixels")
         pieces.append({"kind": "picture", **variant, **_put(job, variant["variant"], picture)})
         if settings.sketches:
@@ -195,7 +197,20 @@ def _reason(error: DataError, item: archive.Item) -> str:
     return text
 
 
-def _variants(job: Job, pixels: np.ndarray) -> Iterator[dict[str, Any]]:
+PAINTED_AT = 256  # pixels from which a line is wide enough to tell it from the paints on its sides
+
+
+def _large(original: np.ndarray, settings: Settings, pixels: np.ndarray) -> np.ndarray:
+    """The square at up to 256 pixels, as many as the original has: paints are exchanged there, before it is made small.
+    In a small picture every pixel of an outline is a mixture, and exchanged paint leaves jags and fringes.
+    """
+    size = settings.size
+    while settings.expand and 2 * size <= min(PAINTED_AT, *original.shape[:2]):
+        size *= 2
+    return pixels if size == settings.size else crop.square(original, settings.crop, size)[0]
+
+
+def _variants(job: Job, pixels: np.ndarray, large: np.ndarray) -> Iterator[dict[str, Any]]:
     """The picture and, if the set is expanded, its mirror image and both in another colour, each with its label."""
     seen = classify(pixels)
     label = {"colour": job.given or seen.name, "measured": seen.name, "confidence": seen.confidence, "recolour": []}
@@ -203,11 +218,12 @@ def _variants(job: Job, pixels: np.ndarray) -> Iterator[dict[str, Any]]:
     if not job.settings.expand:
         return
     yield {"variant": "mirror", "pixels": pixels[:, ::-1], **label}
-    new = recolour.recolour(pixels, job.settings.seed, job.sha256, colour=label["colour"])
-    seen = classify(new.pixels)
+    new = recolour.recolour(large, job.settings.seed, job.sha256, colour=label["colour"])
+    repainted = images.resize(new.pixels, job.settings.size)
+    seen = classify(repainted)
     label = {"colour": new.colour, "measured": seen.name, "confidence": seen.confidence, "recolour": new.mapping}
-    yield {"variant": "recolour", "pixels": new.pixels, **label}
-    yield {"variant": "recolour-mirror", "pixels": new.pixels[:, ::-1], **label}
+    yield {"variant": "recolour", "pixels": repainted, **label}
+    yield {"variant": "recolour-mirror", "pixels": repainted[:, ::-1], **label}
 
 
 def _put(job: Job, variant: str, pixels: np.ndarray) -> dict[str, str]:

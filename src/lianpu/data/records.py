@@ -48,6 +48,12 @@ def read_info(path: Path) -> dict[str, Any]:
             str(file),
             "Build the data set again, or use the lianpu version that built it.",
         )
+    kinds = {
+        "size": int, "classes": list, "pictures": int, "originals": int, "groups": int, "splits": dict, "colours": dict,
+        "quarantined": int, "rights": dict, "settings": dict, "fingerprint": str, "pixels": str, "made_by": str,
+    }  # fmt: skip
+    if wrong := [key for key, kind in kinds.items() if not isinstance(info.get(key), kind)]:
+        raise DataError(f"dataset.json is damaged: no {wrong[0]}.", str(file), "Build the data set again.")
     return info
 
 

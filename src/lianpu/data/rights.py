@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import fnmatch
 import io
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,13 @@ from lianpu.errors import DataError, UsageError
 
 __all__ = ["UNKNOWN", "Right", "Rights", "from_option", "parse", "summary"]
 
-HOW = "Columns: file,source,licence; one line with * as the file covers all."
+HOW = 'Columns: file,source,licence; one line with * as the file covers all; text with a comma in "quotes".'
+COLUMNS = {
+    "file": ("file", "文件", "文件名"),
+    "source": ("source", "来源"),
+    "licence": ("licence", "license", "许可", "许可证", "授权"),
+}
+NOTHING_SAID = {"", "?", "-", "unknown", "none", "none stated", "n/a", "na", "null", "未知", "不明", "无", "未注明"}
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,8 @@ class Right:
 
     @property
     def known(self) -> bool:
-        return bool(self.source) and self.licence.lower() not in ("", "unknown", "?")
+        """Whether both say something: "none stated: ask the painter" does not."""
+        return not any(part.partition(":")[0].strip().lower() in NOTHING_SAID for part in (self.source, self.licence))
 
 
 UNKNOWN = Right("", "unknown")
@@ -46,6 +54,7 @@ class Rights:
         """The right of the file `name` (its path within its source, with /): an exact line before a pattern, an early
         one before a late.
         """
+        name = unicodedata.normalize("NFC", name)  # macOS takes letters and accents apart
         base = name.rsplit("/", 1)[-1]
         for pattern, right in self.rules:
             if pattern in (name, base):
@@ -57,32 +66,47 @@ class Rights:
 
 
 def parse(data: bytes, where: str) -> Rights:
-    """The table in CSV bytes (UTF-8, with or without a byte-order mark, or GBK as a Chinese Excel saves it)."""
+    """The table in CSV bytes, as spreadsheets save it: UTF-8, UTF-16 or GBK; commas, semicolons or tabs."""
+    text = _decoded(data)
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("gbk", "replace")
-    try:
-        rows = list(csv.DictReader(io.StringIO(text), strict=True))
-    except csv.Error as error:
-        raise DataError(f"The rights table is damaged: {error}.", where, HOW) from None
-    names = {(key or "").strip().lower(): key for key in (rows[0] if rows else {})}
-    licence = names.get("licence", names.get("license"))
-    if "file" not in names or "source" not in names or licence is None:
-        raise DataError("The rights table lacks a column out of file, source and licence.", where, HOW)
-    return Rights(
-        tuple(
-            (
-                (row[names["file"]] or "").strip(),
-                Right((row[names["source"]] or "").strip(), (row[licence] or "").strip()),
+        header, *rows = csv.reader(io.StringIO(text), strict=True, delimiter=delimiter)
+    except (csv.Error, ValueError) as error:
+        if not text.strip():
+            header, rows = [], []
+        else:
+            raise DataError(f"The rights table is damaged: {error}.", where, HOW) from None
+    at = {}
+    for key, names in COLUMNS.items():
+        found = [i for i, name in enumerate(header) if name.strip().lower() in names]
+        if not found:
+            raise DataError("The rights table lacks a column out of file, source and licence.", where, HOW)
+        at[key] = found[0]
+    rules = []
+    for number, row in enumerate(rows, 2):
+        if len(row) > len(header):
+            raise DataError(
+                f"Row {number} of the rights table has {len(row)} fields instead of {len(header)}.", where, HOW
             )
-            for row in rows
-        )
-    )
+        row = [*map(str.strip, row), *[""] * (len(header) - len(row))]
+        rules.append((unicodedata.normalize("NFC", row[at["file"]]), Right(row[at["source"]], row[at["licence"]])))
+    return Rights(tuple(rules))
+
+
+def _decoded(data: bytes) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("gbk", "replace")
 
 
 def from_option(text: str | Path) -> Rights:
     """`--rights`: a table's path, or "licence; source" for all pictures."""
+    if str(text).lower().endswith(".csv") and not Path(text).is_file():
+        raise UsageError(f"there is no table {Path(text).name}.", str(text), "Give a CSV file that exists. " + HOW)
     if Path(text).is_file():
         return parse(images.read_bytes(Path(text), limit=64 << 20), str(text))
     licence, semicolon, source = (part.strip() for part in str(text).partition(";"))

@@ -27,7 +27,7 @@ class XDoG:
     """Parameters of the tau form, for light in [0, 1] on a picture of 256 pixels."""
 
     sigma: float = 0.8
-    """Width of the inner Gaussian in pixels at 256; it grows with the picture."""
+    """Width of the inner Gaussian in pixels at 256; it grows with the picture, and shrinks with it down to 64 pixels."""
     k: float = 1.6
     """Width of the outer Gaussian over the inner; 1.6 approximates the Laplacian of Gaussian."""
     tau: float = 0.98
@@ -58,6 +58,7 @@ PRESETS: dict[str, XDoG] = {
         p=21.7, eps=0.795, phi=1.7, sigma=1.4
     ),  # the authors' own demonstration: black areas, white cuts
 }
+THINNEST = 0.4  # pixels of the doubled picture: below, both Gaussians are one pixel, and nothing is drawn
 HUES = ((0.7, 0.0), (-0.35, 0.6), (-0.35, -0.6))  # a*, b* weights of three mixtures with lightness
 
 
@@ -71,7 +72,7 @@ def sketch(pixels: np.ndarray, style: str | XDoG = "lines") -> np.ndarray:
         style = PRESETS[style]
     h, w = pixels.shape[:2]
     double = np.asarray(Image.fromarray(pixels).resize((2 * w, 2 * h), Image.Resampling.BICUBIC))
-    scaled = replace(style, sigma=style.sigma * 2 * min(h, w) / 256)
+    scaled = replace(style, sigma=max(style.sigma * 2 * min(h, w) / 256, THINNEST))
     drawing = np.min([xdog(channel, scaled) for channel in _channels(double, style.colour)], axis=0)
     area = drawing.reshape(h, 2, w, 2).mean((1, 3))
     return np.floor(area * 255 + 0.5).astype(np.uint8)

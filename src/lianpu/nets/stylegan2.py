@@ -190,7 +190,7 @@ class StyledConv(nn.Module):
         self, config: StyleGAN2Config, channels: int, out: int, resolution: int, name: str, *, up: bool
     ) -> None:
         super().__init__()
-        self.up, self.resolution, self.name = up, resolution, name
+        self.up, self.resolution, self.name, self.noisy = up, resolution, name, config.noise
         self.affine = Dense(config.w_dim, channels, bias=1.0)
         self.weight = nn.Parameter(
             laid_out(torch.randn(out, channels, 3, 3))
@@ -205,7 +205,7 @@ class StyledConv(nn.Module):
         return styled_conv(x, self.weight, self.affine(w), self.bias, noise_map, self.fir if self.up else None, gain)
 
     def _noise(self, x: Tensor, noise: Noise, draw: Draw | None) -> Tensor | None:
-        if noise == "none":
+        if noise == "none" or not self.noisy:
             return None
         n, r = len(x), self.resolution
         if noise == "const":

@@ -83,6 +83,8 @@ class Task(Protocol):
 class Diverged(LianpuError):
     """A loss, gradient or weight is no longer finite. Never zeroed: the run stops at that step, its last checkpoint whole."""
 
+    exit_code = 6
+
 
 class RunFolder:
     """`runs/x`: config.json, run.jsonl, samples/, checkpoints/, model/, tensorboard/; one process at a time writes in it."""
@@ -232,7 +234,7 @@ class Loop:
         return Diverged(
             f"training diverged at step {self.clock.step}: {update.name} is not finite.",
             where,
-            "The last checkpoint is whole. Lower the learning rates or raise r1_gamma, and start a new run.",
+            "Checkpoints written before are whole. Lower the learning rates or raise r1_gamma, and start a new run.",
         )
 
     # -------------------------------------------------------------------------------------------------------------- state

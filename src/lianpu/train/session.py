@@ -54,6 +54,10 @@ def train(
     with worlds.join(device) as world:
         folder = RunFolder(out)
         resumed = (out / "config.json").exists()
+        if minutes is not None and not 0 < minutes < 1e9:
+            raise UsageError(f"--minutes {minutes} is no length of time.")
+        if not resumed and out.exists() and not (out.is_dir() and all(p.name.startswith(".") for p in out.iterdir())):
+            raise UsageError(f"{out.name} holds something else than a run.", str(out), "Choose a new folder for --out.")
         plan = (
             _resume_plan(out, data, recipe, settings, from_model)
             if resumed
@@ -86,10 +90,16 @@ def _new_plan(
     chosen = config.override(chosen, settings or [])
     if from_model:
         _same_generator(chosen.net, *_net_of(from_model))
-    return {"recipe": recipe, "data": str(data.resolve()), "from": from_model, "config": chosen}
+    source = _source(from_model) if from_model else None
+    return {"recipe": recipe, "data": str(data.resolve()), "from": source, "config": chosen}
 
 
-OF_D = ("d_architecture", "mbstd_group", "mbstd_channels", "time", "half_resolutions")
+def _source(model: str) -> str:
+    """A model's full path, or the name of a shipped one."""
+    return str(Path(model).resolve()) if Path(model).exists() else model
+
+
+OF_RECIPE = ("d_architecture", "mbstd_group", "mbstd_channels", "time", "noise", "half_resolutions")
 """What the recipe says of the networks even in fine-tuning: it is the discriminator's, or does not change a weight."""
 
 
@@ -104,14 +114,14 @@ def _fine_tuning(chosen: TrainConfig, net: config.StyleGAN2Config) -> TrainConfi
     """
     return replace(
         chosen,
-        net=replace(net, **{name: getattr(chosen.net, name) for name in OF_D}),
+        net=replace(net, **{name: getattr(chosen.net, name) for name in OF_RECIPE}),
         augment=replace(chosen.augment, speed_kimg=min(chosen.augment.speed_kimg, 100.0)),
         ema_ramp=0.0,
     )
 
 
 def _same_generator(net: config.StyleGAN2Config, of_model: config.StyleGAN2Config, model: checkpoint.Model) -> None:
-    mine, its = (config.to_dict(replace(n, **{k: getattr(net, k) for k in OF_D})) for n in (net, of_model))
+    mine, its = (config.to_dict(replace(n, **{k: getattr(net, k) for k in OF_RECIPE})) for n in (net, of_model))
     if differing := [f"net.{key}={mine[key]} (the model: {its[key]})" for key in mine if mine[key] != its[key]]:
         raise UsageError(
             f"this model cannot be fine-tuned with {', '.join(differing)}.",
@@ -135,7 +145,7 @@ def _resume_plan(
             f"{out} is a run of recipe {plan['recipe']}, not {recipe}.",
             fix="Choose a new --out, or leave --recipe away.",
         )
-    if from_model not in (None, plan["from"]):
+    if from_model and _source(from_model) != plan["from"]:
         raise UsageError(f"{out} did not start from {from_model}.", fix="Choose a new --out, or leave --from away.")
     wanted = config.override(plan["config"], settings or [])
     for key in (setting.partition("=")[0].strip() for setting in settings or []):
@@ -158,6 +168,12 @@ def _setting(chosen: Any, key: str) -> Any:
 
 
 def _fits(chosen: TrainConfig, pictures: Folder, world: World, from_model: str | None) -> None:
+    if chosen.batch > len(pictures):
+        raise DataError(
+            f"the batch ({chosen.batch}) is larger than the data set ({len(pictures)} pictures).",
+            str(pictures.path),
+            f"Add pictures, or use a smaller batch: -s batch={max(len(pictures) // 4 * 4, 1)}",
+        )
     if chosen.batch % world.size:
         raise UsageError(f"batch {chosen.batch} does not divide among {world.size} processes.")
     local = chosen.batch // world.size
@@ -244,7 +260,8 @@ class _Session:
             if self.world.first and not self._model_is_current():  # a kill or a full disk came between the two
                 self._save_model()
             self.report.say(
-                f"This run is complete: {loop.clock.images / 1000:.1f} kimg. To go on, raise it: -s kimg={c.kimg * 2:g}"
+                f"This run is complete: {loop.clock.images / 1000:.1f} kimg. "
+                f"To go on, raise it: -s kimg={2 * max(c.kimg, round(loop.clock.images / 1000)):g}"
             )
             return
         if self.world.first:
@@ -284,6 +301,12 @@ class _Session:
                 self.report.say(
                     f"Checkpoint {path.name} is damaged (its digests do not hold); using the one before. It is kept as {path.name}.damaged"
                 )
+        if state is None and damaged:
+            raise ModelError(
+                f"no checkpoint of this run is whole: all {len(damaged)} are damaged.",
+                f"in {self.folder.checkpoints}",
+                f"Restore them, or start a new run from its last model: --from {self.folder.path} --out NEW_FOLDER",
+            )
         self.world.wait()  # every process has read before one renames
         if self.world.first:
             for path in damaged:

@@ -29,7 +29,7 @@ from lianpu.data.samples.palette import CLASS_OF, COLOURS, COLOURS_ZH, Palette, 
 from lianpu.data.samples.patterns import KINDS
 from lianpu.data.samples.plan import LAYERS, Dice, Plan
 from lianpu.data.samples.vector import Points, Shape, blade, both, remap_path
-from lianpu.errors import DataError, ResourceError, UsageError, did_you_mean
+from lianpu.errors import DataError, ResourceError, Stopped, UsageError, did_you_mean
 
 __all__ = ["REGIONS", "Mask", "characters", "draw", "kinds", "write"]
 
@@ -422,10 +422,16 @@ def write(
     done = n - len(todo)
     if progress and done:
         progress(done, n)
-    for _ in pool.each(_write_one, todo, _lost, workers):
-        done += 1
-        if progress:
-            progress(done, n)
+    try:
+        for _ in pool.each(_write_one, todo, _lost, workers):
+            done += 1
+            if progress:
+                progress(done, n)
+    except KeyboardInterrupt as stop:
+        code = getattr(stop, "exit_code", 130)
+        raise Stopped(
+            f"stopped at {done} of {n} masks.", str(to), "Run it again: it goes on.", exit_code=code
+        ) from None
     lines = (json.dumps({"file_name": f"{i:05d}.png", **_label(seed, i)}, ensure_ascii=False) for i in range(n))
     files.atomic_write(to / "metadata.jsonl", "\n".join(lines) + "\n")
     rights = f'file,source,licence\n*,"lianpu sample masks (lianpu {__version__}, seed {seed})",CC0-1.0\n'
