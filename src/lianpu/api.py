@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lianpu import files
 from lianpu.errors import CheckFailed, DataError, LianpuError, ResourceError, UsageError
 
 if TYPE_CHECKING:
+    from lianpu.metrics.sources import Source
+    from lianpu.metrics.suite import Row
     from lianpu.train.dryrun import Cost
     from lianpu.train.session import Reporter
 
-__all__ = ["doctor", "dry_run", "generate", "inspect", "rerun", "train", "walk"]
+__all__ = [
+    "doctor",
+    "dry_run",
+    "evaluate",
+    "generate",
+    "inspect",
+    "rerun",
+    "train",
+    "walk",
+    "weights_get",
+    "weights_list",
+    "weights_verify",
+]
 
 
 def train(
@@ -158,6 +172,64 @@ def walk(
     return out
 
 
+def evaluate(
+    what: str | Path,
+    *,
+    against: Path,
+    metrics: Iterable[str] = ("all",),
+    n: int | None = None,
+    seed: int = 0,
+    truncation: float = 1.0,
+    split: str | None = None,
+    train: Path | None = None,
+    size: int | None = None,
+    extractors: Sequence[str] = (),
+    cache: Path | None = None,
+    device: str = "auto",
+    progress: Callable[[int, int, str], object] | None = None,
+) -> list[Row]:
+    """Measures a folder of pictures, a data set or a model against real pictures; a row for each metric (`metrics.suite`).
+
+    n: most pictures taken; a model paints so many, 2048 if not said. extractors: names, or "all-available". split: of `against`, where it
+    is a data set; its test split otherwise. cache: folder of computed features, the user's own if None. Under torchrun the processes
+    share the work, and all but the first return no rows.
+    """
+    from lianpu.metrics import features, sources, suite
+    from lianpu.train import world
+
+    if "all-available" in extractors:
+        extractors = suite.available_extractors()
+    with world.join(device) as peers:
+        shown = _pictures_of(what, n, seed, truncation, peers.device)
+        real = sources.open_pictures(against, split=split)
+        return suite.evaluate(
+            shown,
+            real,
+            metrics,
+            seed=seed,
+            n=n,
+            extractors=extractors or None,
+            train=train,
+            size=size,
+            cache=cache or features.cache_folder(),
+            peers=peers,
+            progress=progress if peers.first else None,
+        )
+
+
+def _pictures_of(what: str | Path, n: int | None, seed: int, truncation: float, device: Any) -> Source:
+    """A folder of pictures or a data set where there is one under that name; otherwise a model that paints."""
+    from lianpu import checkpoint
+    from lianpu import painter as painting
+    from lianpu.metrics import sources
+
+    folder = Path(what)
+    model = any((p / "model.json").is_file() for p in (folder, folder / "model", checkpoint.SHIPPED / str(what)))
+    if folder.is_dir() and not model:
+        return sources.open_pictures(folder)
+    return sources.painted(painting.Painter(what, device), 2048 if n is None else n, seed=seed, truncation=truncation)
+
+
 def inspect(path: Path) -> dict[str, Any]:
     """What lianpu knows of a picture, model, run or data set, as plain values with a `what`."""
     import json
@@ -284,6 +356,51 @@ def doctor(folder: Path) -> list[tuple[str, str, bool]]:
     look("shipped models", models)
     look("folder", writable)
     look("disk", space)
+    return rows
+
+
+def weights_list() -> list[dict[str, Any]]:
+    """Every card of published weights as plain values, with `here`: the verified file on this machine, or None."""
+    from dataclasses import asdict
+
+    from lianpu import weights
+
+    rows = []
+    for name, card in weights.CARDS.items():
+        whole, _ = weights.verify(name)
+        facts = {"name": name, "file": card.file, "bytes": card.bytes, "sha256": card.sha256, "packaged": card.packaged}
+        rows.append({**facts, "here": whole, **asdict(card)})
+    return rows
+
+
+def weights_get(
+    names: list[str],
+    *,
+    via: Literal["any", "hub", "index"] = "any",
+    given: Path | None = None,
+    say: Callable[[str], object] = lambda text: None,
+    progress: Callable[[int, int], object] | None = None,
+) -> Iterator[Path]:
+    """Fetches published weights that are not on this machine and yields each verified file; `given` is one brought by hand."""
+    from lianpu import weights
+
+    if given is not None and len(names) != 1:
+        raise UsageError("a file can be given for one name only.", fix="lianpu weights get NAME --from FILE")
+    for name in names:
+        yield weights.take(name, given) if given is not None else weights.get(name, via=via, say=say, progress=progress)
+
+
+def weights_verify(names: list[str] | None = None) -> list[dict[str, Any]]:
+    """Reads again every file of the cards `names` (of all, by default) and compares its SHA-256.
+
+    A row has `name`, `here` (the right file, or None) and `wrong` (files under its name that are not it).
+    """
+    from lianpu import weights
+
+    rows = []
+    for name in names or list(weights.CARDS):
+        here, wrong = weights.verify(name)
+        rows.append({"name": name, "here": here, "wrong": wrong})
     return rows
 
 

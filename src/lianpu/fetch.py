@@ -43,7 +43,11 @@ def from_url(url: str, to: Path, *, size: int, sha256: str, progress: Progress |
             _take(answer, to, size, sha256, f"from {url}", progress)
     except (urllib.error.URLError, OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or str(error) or type(error).__name__
-        raise ModelError(f"{to.name} could not be downloaded: {reason}.", f"from {url}") from None
+        raise ModelError(
+            f"{to.name} could not be downloaded: {reason}.",
+            f"from {url}",
+            "Is the network up (proxy: HTTPS_PROXY)? Or download it elsewhere, then: lianpu weights get NAME --from FILE",
+        ) from None
 
 
 def from_index(
@@ -109,7 +113,16 @@ def from_archive(archive: Path, archive_sha256: str, member: str, to: Path, *, s
             _from_zip(archive, member, to, size, sha256, where)
         else:
             _from_tar(archive, member, to, size, sha256, where)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError) as error:
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+        OSError,
+        RuntimeError,
+        MemoryError,
+    ) as error:
         raise ModelError(f"{archive.name} cannot be opened: {error}.", where) from None
 
 

@@ -83,7 +83,7 @@ class _Reader(pickle.Unpickler):
 
 
 def read_arrays(path: Path) -> Any:
-    """What a pickle of numeric arrays holds (nested dicts, lists and tuples of numpy arrays); ModelError for any other pickle."""
+    """What a pickle of numeric arrays (protocol 3 or 4) holds: nested dicts, lists and tuples. ModelError for any other pickle."""
     if path.stat().st_size > MAX_BYTES:
         raise ModelError(f"{path.name} is larger than {MAX_BYTES} bytes.", f"in {path.parent}", _FIX)
     data = path.read_bytes()

@@ -411,7 +411,7 @@ def tensors(name: str, path: Path | None = None) -> dict[str, Tensor]:
         raise ModelError(f"{path.name} cannot be read: {reason[:200]}", f"in {path.parent}") from None
     if not isinstance(values, dict) or not all(isinstance(value, torch.Tensor) for value in values.values()):
         raise ModelError(f"{path.name} is not a state dict of tensors.", f"in {path.parent}")
-    return {str(key): value.detach() for key, value in values.items()}
+    return {str(k): v.detach().float() if v.is_floating_point() else v for k, v in values.items()}
 
 
 _CONVOLUTIONS = {  # where torchvision's `features` have their convolutions

@@ -142,10 +142,10 @@ def build(name: str, values: dict[str, Tensor], sha256: str = "") -> Extractor:
             sha256,
         )
     if name == "dinov2-vits14":
-        network = _filled(DinoV2(), {k: v for k, v in values.items() if k != "mask_token"})
+        network = _filled(DinoV2, {k: v for k, v in values.items() if k != "mask_token"})
         return Extractor(name, network, 384, Prepare(224, *IMAGENET), _BICUBIC_224, sha256)
     if name == "efficientnet-lite0":
-        network = _filled(EfficientNetLite0(), {EfficientNetLite0.renamed(k): v for k, v in values.items()})
+        network = _filled(EfficientNetLite0, {EfficientNetLite0.renamed(k): v for k, v in values.items()})
         prepare = Prepare(224, [127 / 255] * 3, [128 / 255] * 3)
         return Extractor(name, network, 1280, prepare, _BICUBIC_224, sha256)
     if name == "resnet18":
@@ -154,8 +154,11 @@ def build(name: str, values: dict[str, Tensor], sha256: str = "") -> Extractor:
     return Extractor(name, network, {"vgg16": 512, "alexnet": 256}[name], Prepare(224, *IMAGENET), _BICUBIC_224, sha256)
 
 
-def _filled(network: nn.Module, values: dict[str, Tensor]) -> nn.Module:
-    network.load_state_dict(values)
+def _filled(kind: type[nn.Module], values: dict[str, Tensor]) -> nn.Module:
+    """A network of `kind` that has `values`: nothing is drawn at random for it, nothing allocated twice."""
+    with torch.device("meta"):
+        network = kind()
+    network.load_state_dict(values, assign=True)
     return network
 
 
@@ -170,7 +173,11 @@ def _inception(values: dict[str, Tensor]) -> nn.Module:
     written = io.BytesIO()
     torch.save(values, written)
     written.seek(0)
-    return _First(FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=written))
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # its first numbers are thrown away and must not move the caller's randomness
+        network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=written)
+    return _First(network)
 
 
 class _First(nn.Module):
