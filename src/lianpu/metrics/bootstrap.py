@@ -25,6 +25,11 @@ class Interval:
     bias: float | None = None
     resamples: int = 0
 
+    def within(self, lowest: float, highest: float) -> Interval:
+        """Cut off at the values the number can take."""
+        low, high = (None if v is None else min(max(v, lowest), highest) for v in (self.low, self.high))
+        return Interval(low, high, self.bias, self.resamples)
+
     @property
     def how(self) -> str:
         """The method in words."""
@@ -82,9 +87,7 @@ def of_share(hits: np.ndarray, seed: int, resamples: int = 1000, name: str = "sh
     if value in (0.0, 1.0):
         reach = min(3 / n, 1.0)
         return Interval(value and 1 - reach, value or reach, 0.0, resamples)
-    interval = of_mean(hits.astype(np.float64), seed, resamples, name)
-    low, high = interval.low, interval.high
-    return Interval(max(low or 0.0, 0.0), min(1.0 if high is None else high, 1.0), interval.bias, interval.resamples)
+    return of_mean(hits.astype(np.float64), seed, resamples, name).within(0.0, 1.0)
 
 
 def of_pairs(

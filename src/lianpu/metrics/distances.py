@@ -376,7 +376,8 @@ def neighbours(
         name: (bootstrap.of_mean if name == "density" else bootstrap.of_share)(values, seed, resamples)
         for name, values in parts.items()
     }
-    return Neighbours(*(float(values.mean()) for values in parts.values()), intervals)
+    precision, recall, density, coverage = (float(values.mean()) for values in parts.values())
+    return Neighbours(precision, recall, density, coverage, intervals)
 
 
 def radii(x: Rows, ks: tuple[int, ...]) -> tuple[np.ndarray, ...]:

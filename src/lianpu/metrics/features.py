@@ -11,13 +11,13 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lianpu import files
 from lianpu.errors import DataError, ModelError
@@ -39,8 +39,9 @@ class Extractor(Protocol):
     sha256: str
     dim: int
     resize: str
-    standard: bool
 
+    @property
+    def standard(self) -> bool: ...
     def __call__(self, images: Tensor, /) -> Tensor: ...
 
 
@@ -313,8 +314,3 @@ def _forward(e: Extractor, pixels: Sequence[np.ndarray], names: Sequence[str], d
             "The weights are damaged: `lianpu weights verify` tells.",
         )
     return rows
-
-
-def as_module(extractor: Any) -> Extractor:
-    """An extractor in evaluation mode."""
-    return extractor.eval() if isinstance(extractor, nn.Module) else extractor

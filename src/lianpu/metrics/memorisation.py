@@ -82,8 +82,6 @@ def memorisation(
             strict=True,
         )
     ]
-    interval = bootstrap.centred(value, draws)
-    assert interval.low is not None and interval.high is not None
-    interval = Interval(max(interval.low, 0.0), min(interval.high, 1.0), interval.bias, interval.resamples)
+    interval = bootstrap.centred(value, draws).within(0.0, 1.0)
     close = float((mine < np.quantile(theirs, CLOSE)).mean())
     return Memorisation(value, interval, close, float(np.median(mine)), float(np.median(theirs)), listed)

@@ -30,7 +30,20 @@ from lianpu.metrics.features import Alone, Count, Extractor, Features, Peers, ex
 from lianpu.metrics.sources import Source
 from lianpu.nets import features as networks
 
-__all__ = ["METRICS", "About", "Row", "evaluate", "fail_if", "read_json", "to_csv", "to_json", "write"]
+__all__ = [
+    "METRICS",
+    "About",
+    "Row",
+    "available_extractors",
+    "check_ending",
+    "evaluate",
+    "fail_if",
+    "parse_check",
+    "read_json",
+    "to_csv",
+    "to_json",
+    "write",
+]
 
 PAIRS = 4096  # most pairs a perceptual metric looks at
 PARTNERS = 4
@@ -153,15 +166,12 @@ def evaluate(
     learnt, held = _training(names, shown, real, train, size)
     with tempfile.TemporaryDirectory(prefix="lianpu-features-") as temporary:
 
-        def seen(source: Source | None) -> Features | None:
-            if source is None:
-                return None
+        def seen(source: Source) -> Features:
             return extract(source, rulers, cache=cache or Path(temporary), peers=peers, count=count)
 
         # what several processes share
         mine, theirs = seen(shown), seen(real)
-        assert mine is not None and theirs is not None
-        trained, left = seen(learnt), seen(held)
+        trained, left = (seen(source) if source is not None else None for source in (learnt, held))
     table = _Table(shown, real, mine, theirs, seed, resamples)
     table.pairs(names, all_of_them, lpips, peers, count)
     table.masks(names, peers, count)
@@ -170,7 +180,6 @@ def evaluate(
 
     # what one process concludes
     for ruler in rulers:
-        count(0, 1, f"distances on {ruler.name}")
         table.distance(names, ruler)
         table.neighbours(names, ruler)
         if "memorisation" in names:
@@ -233,64 +242,73 @@ def _training(
 def _extractors(
     names: set[str], all_of_them: bool, given: Sequence[str | Extractor] | None, device: torch.device
 ) -> tuple[list[Extractor], dict[str, str]]:
-    """The networks to use, and for the metrics that cannot be had the reason."""
+    """The networks to use, and for the metrics that "all" has to leave without a value the reason."""
     if not names & {*DISTANCES, *NEIGHBOURS, "memorisation"}:
         return [], {}
-    chosen: list[str | Extractor] = list(given or ())
+    chosen = _default(names, all_of_them) if given is None else list(given)
     for name in chosen:
         if isinstance(name, str) and name not in networks.EXTRACTORS:
             raise UsageError(f"no feature extractor named {name}.", fix=did_you_mean(name, networks.EXTRACTORS))
-    standard = weights.available(STANDARD)
-    if given is None:
-        others = [e for e in networks.EXTRACTORS if e != STANDARD and weights.available(e)]
-        if names & {"fd", "kd"} or not standard:
-            chosen += others[:1]
-    has_standard = any(e == STANDARD or getattr(e, "standard", False) for e in chosen)
-    if names & {"fid", "kid"} and not has_standard and given is None and (standard or not all_of_them):
-        chosen.insert(0, STANDARD)  # not there and asked for by name: `extractor` says how to get it
-    if given is None and standard and not chosen:
-        chosen = [STANDARD]
-    loaded = [networks.extractor(e, device) if isinstance(e, str) else _on(e, device) for e in chosen]
-    if len({e.name for e in loaded}) < len(loaded):
-        raise UsageError(f"an extractor is named twice: {', '.join(e.name for e in loaded)}.")
-    absent = {}
-    if not loaded:
-        if not all_of_them:
-            raise ModelError("no feature extractor's weights are on this machine.", fix="lianpu weights get efficientnet-lite0")
-        why = "undefined because no network's weights are here (lianpu weights get efficientnet-lite0)"
-        absent = dict.fromkeys(("fd", "kd", *NEIGHBOURS, "memorisation"), why)
+    loaded: list[Extractor] = []
+    loaded += [networks.extractor(e, device) if isinstance(e, str) else _on(e, device) for e in chosen]
+    found = [e.name for e in loaded]
+    if len(set(found)) < len(found):
+        raise UsageError(f"an extractor is named twice: {', '.join(found)}.")
+    if not all_of_them:
+        _refuse(names, loaded)
+    absent: dict[str, str] = {}
     if not any(e.standard for e in loaded):
-        if not all_of_them and names & {"fid", "kid"}:
-            raise UsageError(
-                f"FID and KID are of the standard Inception features, and {', '.join(e.name for e in loaded)} gives others.",
-                fix=f"Ask for fd and kd, or --extractor {STANDARD}.",
-            )
-        reason = (
-            "its weights were not asked for"
-            if standard
-            else f"its weights are not here (lianpu weights get {STANDARD})"
-        )
-        absent = {
-            m: f"undefined because it is a number of the standard Inception, and {reason}" for m in ("fid", "kid")
-        }
-    if not any(not e.standard for e in loaded):
-        if not all_of_them and names & {"fd", "kd"}:
-            raise UsageError(
-                "FD and KD are of other networks' features; on the standard Inception they are called fid and kid.",
-                fix="Ask for those, or name another --extractor.",
-            )
-        if not loaded:
-            why = "undefined because no network's weights are here (lianpu weights get efficientnet-lite0)"
-            if not all_of_them:
-                raise ModelError(
-                    "no feature extractor's weights are on this machine.", fix="lianpu weights get efficientnet-lite0"
-                )
-            absent |= dict.fromkeys(("fd", "kd", *NEIGHBOURS, "memorisation"), why)
+        here = weights.available(STANDARD)
+        reason = "it was not asked for" if here else f"its weights are not here (lianpu weights get {STANDARD})"
+        why = f"undefined because it is a number of the standard Inception, and {reason}"
+        absent["fid"] = absent["kid"] = why
+    if not loaded:
+        why = "undefined because no network's weights are here (lianpu weights get efficientnet-lite0)"
+        for name in ("fd", "kd", *NEIGHBOURS, "memorisation"):
+            absent[name] = why
     return loaded, absent
 
 
+def _default(names: set[str], all_of_them: bool) -> list[str | Extractor]:
+    """The standard Inception where FID or KID is wanted, and the most trusted other network that is here for the rest."""
+    here = weights.available(STANDARD)
+    others: list[str | Extractor] = [e for e in networks.EXTRACTORS if e != STANDARD and weights.available(e)]
+    chosen: list[str | Extractor] = []
+    if names & {"fid", "kid"} and (here or not all_of_them):
+        chosen.append(STANDARD)  # not here and asked for by name: `extractor` then says how to get it
+    if names & {"fd", "kd"} or not chosen:
+        chosen += others[:1]
+    return chosen or ([STANDARD] if here else [])
+
+
+def _refuse(names: set[str], loaded: Sequence[Extractor]) -> None:
+    """Metrics named one by one are measured or an error."""
+    if not loaded:
+        raise ModelError(
+            "no feature extractor's weights are on this machine.", fix="lianpu weights get efficientnet-lite0"
+        )
+    if names & {"fid", "kid"} and not any(e.standard for e in loaded):
+        raise UsageError(
+            f"FID and KID are of the standard Inception features; {', '.join(e.name for e in loaded)} has others.",
+            fix=f"Ask for fd and kd, or --extractor {STANDARD}.",
+        )
+    if names & {"fd", "kd"} and all(e.standard for e in loaded):
+        raise UsageError(
+            "FD and KD are of other networks' features; on the standard Inception they are called FID and KID.",
+            fix="Ask for fid and kid, or name another --extractor.",
+        )
+
+
+def available_extractors() -> list[str]:
+    """Every network whose weights are on this machine, most trusted first; ModelError if there is none."""
+    found = [name for name in networks.EXTRACTORS if weights.available(name)]
+    return found or [networks.best_available()]
+
+
 def _on(extractor: Extractor, device: torch.device) -> Extractor:
-    return extractor.to(device).eval() if isinstance(extractor, torch.nn.Module) else extractor  # type: ignore[return-value]
+    if isinstance(extractor, torch.nn.Module):
+        extractor.to(device).eval()
+    return extractor
 
 
 # ---------------------------------------------------------------------------------------------------------------- the rows
@@ -368,10 +386,9 @@ class _Table:
         n, d = min(len(x), len(y)), x.shape[1]
         if frechet in names:
             found = distances.frechet_interval(x, y, self.seed, self.resamples)
-            interval = found.interval
-            value = found.value
-            if self.identical:
-                value, interval = 0.0, Interval(0.0, 0.0)
+            value, interval = (
+                (0.0, Interval(0.0, 0.0)) if self.identical else (found.value, found.interval.within(0.0, np.inf))
+            )
             warnings = []
             if n < SMALL:
                 warnings.append(
@@ -625,9 +642,7 @@ class _Table:
                 strict=True,
             )
         ]
-        interval = bootstrap.centred(value, draws)
-        if interval.low is not None and interval.low < 0:
-            interval = Interval(0.0, interval.high, interval.bias, interval.resamples)
+        interval = bootstrap.centred(value, draws).within(0.0, 1.0)
         extra = {
             "palette": {name: round(float(s), 6) for name, s in zip(masks.PAINTS, p, strict=True)},
             "reference_palette": {name: round(float(s), 6) for name, s in zip(masks.PAINTS, q, strict=True)},
@@ -724,12 +739,19 @@ def to_csv(rows: Sequence[Row]) -> str:
     return out.getvalue()
 
 
+_KINDS = {".json": to_json, ".csv": to_csv}
+
+
+def check_ending(path: Path) -> None:
+    """UsageError for a name `write` would not know what to do with."""
+    if path.suffix.lower() not in _KINDS:
+        raise UsageError(f"rows are written as .json or .csv, not {path.suffix or 'without an ending'}.")
+
+
 def write(rows: Sequence[Row], path: Path) -> None:
     """Writes .json or .csv, whole or not at all."""
-    kinds = {".json": to_json, ".csv": to_csv}
-    if path.suffix.lower() not in kinds:
-        raise UsageError(f"rows are written as .json or .csv, not {path.suffix or 'without an ending'}.")
-    files.atomic_write(path, kinds[path.suffix.lower()](rows))
+    check_ending(path)
+    files.atomic_write(path, _KINDS[path.suffix.lower()](rows))
 
 
 def read_json(path: Path) -> list[Row]:

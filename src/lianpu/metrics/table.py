@@ -29,7 +29,8 @@ def number(value: float | None) -> str:
 
 def show(rows: Sequence[Row], stream: TextIO | None = None, width: int | None = None) -> None:
     """Prints the rows: the numbers as a table, what they are of above it, warnings below it."""
-    stream = stream or sys.stderr
+    stream = sys.stderr if stream is None else stream
+    assert stream is not None
     console = Console(file=stream, width=width or (None if stream.isatty() else 110), highlight=False)
     if not rows:
         return
