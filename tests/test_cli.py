@@ -21,6 +21,9 @@ VERBS = [
     ("train", "--help"),
     ("generate", "--help"),
     ("inspect", "--help"),
+    ("weights", "list", "--help"),
+    ("weights", "get", "--help"),
+    ("weights", "verify", "--help"),
 ]
 
 

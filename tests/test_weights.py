@@ -309,7 +309,7 @@ HOSTILE = {
     "bytes of 2**60 that are not there": opcodes(b"\x8e" + struct.pack("<Q", 1 << 60) + b"abc"),
     "bytes of 2**31 that are not there": opcodes(b"B" + struct.pack("<I", (1 << 31) + 5) + b"abc"),
     "a frame of 2**60": opcodes(b"\x95" + struct.pack("<Q", 1 << 60) + b"N"),
-    "shape 2**40": ARRAY.replace(b"K\x02K\x03", b"\x8a\x06\x00\x00\x00\x00\x00\x01K\x03"),
+    "shape 2**60": ARRAY.replace(b"K\x02K\x03", b"J\x00\x00\x00\x40" * 2),
     "shape larger than its data": ARRAY.replace(b"K\x02K\x03", b"K\x09K\x03"),
     "negative shape": ARRAY.replace(b"K\x02K\x03", b"J\xfe\xff\xff\xffK\x03"),
     "object dtype": ARRAY.replace(b"f4", b"O8"),
@@ -329,12 +329,24 @@ HOSTILE = {
     "a function": pickle.dumps(functools.partial),
 }
 
+SAYS = {
+    "a memo slot at 2**31": "slot",
+    "shape 2**60": r"shape \(1073741824, 1073741824\)",
+    "shape larger than its data": "with 24 bytes",
+    "negative shape": r"shape \(-2, 3\)",
+    "object dtype": "not numbers",
+    "numpy but not an array": "numpy.fromfile",
+    "array never filled": "_Array",
+    "newobj": "NEWOBJ",
+    "persistent id": "BINPERSID",
+}
+
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_pickles_are_refused_without_memory_or_crash(tmp_path, name):
     path = tmp_path / "hostile.ckpt"
     path.write_bytes(HOSTILE[name])
-    with pytest.raises(ModelError, match="refused"):
+    with pytest.raises(ModelError, match=rf"refused.*{SAYS.get(name, '')}"):
         pickles.read_arrays(path)
 
 

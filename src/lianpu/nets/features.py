@@ -173,9 +173,8 @@ def _inception(values: dict[str, Tensor]) -> nn.Module:
     written = io.BytesIO()
     torch.save(values, written)
     written.seek(0)
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # its first numbers are thrown away and must not move the caller's randomness
+    # its first numbers are thrown away and must not move the caller's randomness
+    with torch.random.fork_rng(devices=[]):
         network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=written)
     return _First(network)
 
