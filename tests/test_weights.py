@@ -92,6 +92,13 @@ def test_the_issue_s_weights_all_have_a_card():
     }  # fmt: skip
 
 
+def test_the_documentation_s_table_agrees_with_the_cards():
+    text = (Path(__file__).parents[1] / "docs" / "weights.md").read_text("utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    said = {name: row.endswith("| yes |") for row in rows for name in re.findall("`([^`]+)`", row.split("|")[1])}
+    assert said == {name: card.packaged for name, card in weights.CARDS.items()}
+
+
 # --------------------------------------------------------------------------------------------------- the published files
 
 

@@ -303,6 +303,8 @@ def test_an_extractor_is_a_fixed_function_of_each_picture(name, dim):
     assert not together.requires_grad and not net.training and net.resize
     alone = torch.cat([net(image[None]) for image in images])
     torch.testing.assert_close(alone, together, rtol=1e-4, atol=1e-5)  # neighbours in a batch do not matter
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(net(images), together)  # nor the caller's precision
     assert (together[0] - together[1]).abs().max() > 0
 
 

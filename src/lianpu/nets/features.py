@@ -72,7 +72,8 @@ class Extractor(nn.Module):
             raise UsageError(
                 f"{self.name} takes 8-bit RGB pictures (n, 3, h, w), not {images.dtype} {tuple(images.shape)}."
             )
-        return self.network(self.prepare(images)).float()
+        with torch.autocast(images.device.type, enabled=False):  # whatever precision the caller trains in
+            return self.network(self.prepare(images)).float()
 
 
 class Prepare(nn.Module):
