@@ -344,8 +344,8 @@ SAYS = {
     "object dtype": "not numbers",
     "numpy but not an array": "numpy.fromfile",
     "array never filled": "_Array",
-    "newobj": "NEWOBJ",
-    "persistent id": "BINPERSID",
+    "newobj": r"instruction b'\\x81'",
+    "persistent id": "instruction b'Q'",
 }
 
 

@@ -21,13 +21,22 @@ MAX_BYTES = 1 << 30
 MAX_ELEMENTS = 1 << 28
 _FIX = "Delete the file and get the weights again: lianpu weights get"
 # fmt: off
-_OPCODES = frozenset((
+_NEEDED = frozenset((
     "PROTO", "FRAME", "STOP", "MARK", "MEMOIZE", "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET", "NONE", "NEWTRUE", "NEWFALSE",
     "BININT", "BININT1", "BININT2", "BINFLOAT", "SHORT_BINUNICODE", "BINUNICODE", "SHORT_BINBYTES", "BINBYTES", "BINBYTES8",
     "EMPTY_DICT", "EMPTY_LIST", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "SETITEM", "SETITEMS", "APPEND", "APPENDS",
     "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD",
 ))
 # fmt: on
+_INSTRUCTIONS: dict[bytes, tuple[str, Any]] = {
+    opcode.code.encode("latin-1"): (opcode.name, opcode.arg.reader if opcode.arg is not None else None)
+    for opcode in pickletools.opcodes
+    if opcode.name in _NEEDED
+}
+_INSTRUCTIONS[b"c"] = (
+    "GLOBAL",
+    lambda program: (program.readline(), program.readline()),
+)  # pickletools' own would unescape it
 
 
 class _Dtype:
@@ -108,12 +117,17 @@ def _look_before(data: bytes) -> None:
 
     (The C reader allocates memory for the highest slot a pickle names, so nine bytes could ask for 64 GB.)
     """
-    slots = 0
-    for opcode, argument, _ in pickletools.genops(data):
-        if opcode.name not in _OPCODES:
-            raise pickle.UnpicklingError(f"it uses {opcode.name}, which arrays do not need")
-        slots += opcode.name in {"BINPUT", "LONG_BINPUT", "MEMOIZE"}
-        if opcode.name in {"BINPUT", "LONG_BINPUT"} and not 0 <= int(str(argument)) < slots + 256:
+    program, slots, name = io.BytesIO(data), 0, ""
+    while name != "STOP":
+        code = program.read(1)
+        if code not in _INSTRUCTIONS:
+            raise pickle.UnpicklingError(
+                f"it uses instruction {code!r}, which arrays do not need" if code else "it is cut off"
+            )
+        name, reader = _INSTRUCTIONS[code]
+        argument: Any = reader(program) if reader is not None else None
+        slots += name in {"BINPUT", "LONG_BINPUT", "MEMOIZE"}
+        if name in {"BINPUT", "LONG_BINPUT"} and not 0 <= int(argument) < slots + 256:
             raise pickle.UnpicklingError("it names a slot it cannot have filled")
 
 
