@@ -21,7 +21,7 @@ from torch import Tensor
 
 from lianpu import files
 from lianpu.errors import DataError, ModelError
-from lianpu.metrics.sources import Source, pixel_hash
+from lianpu.metrics.sources import Source, on_disk, pixel_hash
 
 __all__ = ["Alone", "Extractor", "Features", "Peers", "Store", "cache_folder", "extract", "share"]
 
@@ -263,7 +263,7 @@ def extract(
         hashes = [bytes(row) for row in peers.sum(keys.to(peers.device)).cpu().to(torch.uint8).numpy()]
         out = {}
         for e in extractors:
-            matrix = _on_disk(len(source), e.dim)
+            matrix = on_disk((len(source), e.dim), np.float32)
             missing = stores[e.name].scan().fill(hashes, matrix)
             for at in range(
                 0, len(missing), batch
@@ -274,12 +274,6 @@ def extract(
                 computed += len(indices)
             out[e.name] = matrix
     return Features(tuple(hashes), out, computed)
-
-
-def _on_disk(n: int, d: int) -> np.ndarray:
-    """A float32 (n, d) matrix in an unnamed temporary file."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - the map holds it
-    return np.memmap(file, np.float32, "w+", shape=(n, d))
 
 
 def _compute(

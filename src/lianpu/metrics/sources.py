@@ -20,7 +20,18 @@ from lianpu.data.folder import Folder
 from lianpu.errors import DataError, ResourceError, UsageError
 from lianpu.metrics import bootstrap
 
-__all__ = ["ENDINGS", "Source", "at_size", "dataset", "folder", "match", "open_pictures", "painted", "pixel_hash"]
+__all__ = [
+    "ENDINGS",
+    "Source",
+    "at_size",
+    "dataset",
+    "folder",
+    "match",
+    "on_disk",
+    "open_pictures",
+    "painted",
+    "pixel_hash",
+]
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 SHOWN = 3  # names an error or a note gives
@@ -219,29 +230,30 @@ def painted(painter: Paints, count: int, *, seed: int = 0, truncation: float = 1
 
 
 class _Kept:
-    """Pictures made once, kept in an unnamed temporary file until nobody needs them."""
+    """Pictures made once, kept on the disk until nobody needs them."""
 
     def __init__(self, count: int, shape: tuple[int, int, int], make: Callable[[int], np.ndarray]) -> None:
         self.make, self.done = make, np.zeros(count, bool)
-        need, place = count * int(np.prod(shape)), Path(tempfile.gettempdir())
-        if files.free_bytes(place) < need + (64 << 20):
-            raise ResourceError(
-                f"{count} pictures need {need / 2**20:.0f} MiB of temporary space.",
-                f"{files.free_bytes(place) / 2**20:.0f} MiB are free in {place}",
-                "Free some, or set TMPDIR to another disk.",
-            )
-        self.file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the source
-        self.file.truncate(need)
-        self.shape, self.bytes = shape, int(np.prod(shape))
+        self.pictures = on_disk((count, *shape), np.uint8)
 
     def read(self, i: int) -> np.ndarray:
         if not self.done[i]:
-            pixels = np.ascontiguousarray(self.make(i))
-            self.file.seek(i * self.bytes)
-            self.file.write(pixels.tobytes())
+            self.pictures[i] = self.make(i)
             self.done[i] = True
-        self.file.seek(i * self.bytes)
-        return np.frombuffer(self.file.read(self.bytes), np.uint8).reshape(self.shape).copy()
+        return np.array(self.pictures[i])
+
+
+def on_disk(shape: tuple[int, ...], kind: type[np.generic]) -> np.ndarray:
+    """A new array in an unnamed temporary file, which vanishes with it; ResourceError where there is no room for it."""
+    need, place = int(np.prod(shape)) * np.dtype(kind).itemsize, Path(tempfile.gettempdir())
+    if (free := files.free_bytes(place)) < need + (64 << 20):
+        raise ResourceError(
+            f"{shape[0]} pictures need {need / 2**20:.0f} MiB of temporary space.",
+            f"{free / 2**20:.0f} MiB are free in {place}",
+            "Free some, or set TMPDIR to another disk.",
+        )
+    with files.writing(place / "a temporary file"), tempfile.TemporaryFile() as file:
+        return np.memmap(file, kind, "w+", shape=shape)
 
 
 def open_pictures(path: Path | str, *, split: str | None = None, size: int | None = None) -> Source:
