@@ -20,8 +20,10 @@ __all__ = [
     "doctor",
     "dry_run",
     "evaluate",
+    "experiment",
     "generate",
     "inspect",
+    "report",
     "rerun",
     "train",
     "walk",
@@ -252,8 +254,15 @@ def inspect(path: Path) -> dict[str, Any]:
             "data": plan["data"],
             "ticks": len(ticks),
             "last": ticks[-1] if ticks else None,
+            **_measured(path),
             "checkpoints": [p.name for p in checkpoint.states(path / "checkpoints")],
         }
+    if (path / "experiment.json").is_file():
+        from lianpu.experiments import stages, yan2023
+
+        plan = stages.states(yan2023.Yan2023.open(path))
+        counts = {s: sum(e["state"] == s for e in plan.values()) for s in ("done", "started", "waiting", "failed")}
+        return {"what": "experiment", "path": str(path), **counts, "stages": {k: e["state"] for k, e in plan.items()}}
     if (path / "dataset.json").is_file():
         return {"what": "data set", "path": str(path), **check.facts(path)}
     folder = checkpoint.find_model(path)
@@ -265,6 +274,20 @@ def inspect(path: Path) -> dict[str, Any]:
             "Copy the whole folder again.",
         )
     return {"what": "model", "path": str(folder), **asdict(model)}
+
+
+def _measured(run: Path) -> dict[str, Any]:
+    """Metric rows that lie in a run, by evaluation: each measure with its value and interval."""
+    from lianpu import report as reporting
+
+    def said(row: dict[str, Any]) -> str:
+        if row["value"] is None:
+            return row["note"] or "undefined"
+        edge = "" if row["low"] is None or row["high"] is None else f" [{row['low']:.4g}, {row['high']:.4g}]"
+        return f"{row['value']:.4g}{edge}, n {row['n']}"
+
+    found = {each.name: {row["metric"]: said(row) for row in each.rows} for each in reporting.rows_in(run)}
+    return {"evaluations": found} if found else {}
 
 
 def rerun(
@@ -402,6 +425,74 @@ def weights_verify(names: list[str] | None = None) -> list[dict[str, Any]]:
         here, wrong = weights.verify(name)
         rows.append({"name": name, "here": here, "wrong": wrong})
     return rows
+
+
+def report(paths: list[Path], to: Path, *, lang: str = "en", overwrite: bool = True) -> list[Path]:
+    """Runs, evaluations (json) or an experiment as one self-contained page, with CSV and JSON beside it; the paths written."""
+    from lianpu import report as reporting
+
+    return reporting.write(paths, to, lang=lang, overwrite=overwrite)
+
+
+def experiment(
+    folder: Path,
+    scale: str,
+    *,
+    rows: list[str] | None = None,
+    seeds: list[int] | None = None,
+    few: list[int] | None = None,
+    data: Path | None = None,
+    device: str = "auto",
+    jobs: int | None = None,
+    minutes: float | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+    report: Reporter,
+) -> dict[str, Any]:
+    """Yan et al. 2023, repeated in `folder`, or gone on with; returns the plan: with predicted times for `dry_run`, else with states.
+
+    The page, its CSV and JSON, in English and Chinese, are written anew after each finished stage. jobs: processes at once; by default
+    one for each core on a CPU, one on a GPU.
+    """
+    import json
+    import os
+
+    from lianpu import report as reporting
+    from lianpu.experiments import stages, yan2023
+
+    run = yan2023.create(
+        folder, scale, rows=rows or (), seeds=seeds or (), few=few, data=data, device=device, force=force or dry_run
+    )
+    at_once = jobs or ((os.cpu_count() or 1) if run.device == "cpu" else 1)
+    if at_once < 1:
+        raise UsageError(f"--jobs is {jobs}; at least one process is needed.")
+    if dry_run:
+        return yan2023.forecast(run, at_once, report.say)
+    yan2023.begin(run)
+
+    def page() -> None:
+        facts = json.dumps(yan2023.summary(run), indent=1, ensure_ascii=False, default=str)
+        files.atomic_write(folder / "summary.json", facts + "\n")
+        for lang, name in (("en", "index.html"), ("zh", "index.zh.html")):
+            reporting.write([folder], folder / name, lang=lang)
+
+    def after(stage: stages.Stage) -> None:
+        try:
+            page()
+        except Exception as error:  # a page can be made again, a night cannot
+            report.say(f"the page could not be written after {stage.name}: {describe(error)}")
+
+    plan = stages.run(run, jobs=at_once, minutes=minutes, threads=run.scale.threads, report=report, after=after)
+    page()
+    failed = {name: entry["error"] for name, entry in plan.items() if entry["state"] == "failed"}
+    if failed:
+        name, error = next(iter(failed.items()))
+        raise LianpuError(
+            f"{len(failed)} of {len(plan)} stages failed (first: {name}).",
+            error,
+            "The page says what is there. Run the same command again: what failed is tried again.",
+        )
+    return {"what": "plan", "experiment": "yan2023", "folder": str(folder), "stages": plan}
 
 
 def describe(error: BaseException) -> str:

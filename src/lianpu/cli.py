@@ -493,6 +493,113 @@ def evaluate(
 
 
 @app.command
+def report(
+    *paths: Path,
+    to: Path,
+    lang: Literal["en", "zh"] = "en",
+    overwrite: Annotated[bool, Flag] = False,
+) -> None:
+    """One page that needs nothing else: of a run, several runs, evaluations or an experiment. CSV and JSON are written beside it.
+
+    Parameters
+    ----------
+    paths
+        Run folders, metric rows (json, from lianpu evaluate), or an experiment's folder; several are set side by side.
+    to
+        The page, .html.
+    lang
+        en or zh.
+    overwrite
+        Replace files that exist.
+    """
+    from lianpu import api
+
+    for path in api.report(list(paths), to, lang=lang, overwrite=overwrite):
+        _out(path)
+
+
+@app.command
+def experiment(
+    what: Literal["yan2023"],
+    /,
+    *,
+    scale: Literal["tiny", "paper", "rehearsal"],
+    out: Path | None = None,
+    rows: Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())] = None,
+    seeds: Annotated[list[int] | None, Parameter(consume_multiple=True, negative=())] = None,
+    few_shot: Annotated[list[int] | None, Parameter(consume_multiple=True, negative="--no-few-shot")] = None,
+    data: Path | None = None,
+    jobs: int | None = None,
+    minutes: float | None = None,
+    force: Annotated[bool, Flag] = False,
+    dry_run: Annotated[bool, Flag] = False,
+    device: Device = "auto",
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Repeat a paper's experiment: train every row, evaluate, judge, and write its tables and figures as one page.
+
+    Run the same command again to go on where it stopped, whatever stopped it.
+
+    Parameters
+    ----------
+    what
+        yan2023: StyleGAN2, ADA, APA and Diffusion-GAN on opera masks (Tables 1 and 3, Figures 3 and 6, and a few-shot curve).
+    scale
+        tiny: a night on two CPU cores; paper: 256 px, needs CUDA; rehearsal: minutes, to see that all works.
+    out
+        Folder of the experiment; experiments/yan2023-SCALE if not said.
+    rows
+        Only these rows: --rows stylegan2 ada
+    seeds
+        Seeds of the training runs: --seeds 0 1
+    few_shot
+        Training originals of the few-shot runs: --few-shot 50 100 300; --no-few-shot for none.
+    data
+        Your own data set with a test split, instead of masks drawn from rules.
+    jobs
+        Processes at once; one for each core by default, one on a GPU.
+    minutes
+        Stop after so much time, with everything saved.
+    force
+        Run the paper scale without CUDA.
+    dry_run
+        Run nothing: print the plan with predicted times, from a speed measured now.
+    device
+        auto, cpu, cuda or cuda:1.
+    """
+    from lianpu import api
+    from lianpu.progress import Progress, duration
+
+    folder = out or Path("experiments") / f"{what}-{scale}"
+    progress = Progress(quiet=quiet, as_json=json)
+    plan = api.experiment(
+        folder,
+        scale,
+        rows=rows,
+        seeds=seeds,
+        few=few_shot,
+        data=data,
+        device=device,
+        jobs=jobs,
+        minutes=minutes,
+        force=force,
+        dry_run=dry_run,
+        report=progress,
+    )
+    if json:
+        _json(plan)
+    elif dry_run:
+        for stage in plan["stages"]:
+            time = "" if stage["seconds"] is None else duration(stage["seconds"])
+            _out(f"{stage['name']:32} {stage['state']:8} {time:>12}".rstrip())
+        _out(f"in all: {duration(plan['total_seconds'])} with {plan['jobs']} processes on {plan['machine']}")
+        _out(plan["note"])
+    else:
+        _out(folder / "index.html")
+
+
+@app.command
 def inspect(
     path: Path,
     /,

@@ -4,6 +4,7 @@ command at any moment and runs it again goes on, because nothing else is remembe
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -12,7 +13,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -23,7 +24,7 @@ import filelock
 from lianpu import files
 from lianpu.errors import LianpuError, ResourceError, Stopped
 
-__all__ = ["Experiment", "Reporter", "Stage", "digest", "run", "states"]
+__all__ = ["Experiment", "Reporter", "Stage", "digest", "run", "states", "threads"]
 
 _UNFINISHED = 75  # exit code of a child whose time was up, beside those of `errors`
 
@@ -54,8 +55,8 @@ class Stage:
 class Experiment(Protocol):
     """What `run` runs. A child process makes it anew from its folder, so everything it is must lie there."""
 
-    folder: Path
-
+    @property
+    def folder(self) -> Path: ...
     @classmethod
     def open(cls, folder: Path) -> Experiment: ...
     def stages(self) -> list[Stage]: ...
@@ -214,7 +215,7 @@ class _Runner:
         self._note(stage, "started")
         self.report.say(f"{stage.name} ...")
         try:
-            with _threads(self.threads):
+            with threads(self.threads):
                 done = self.experiment.perform(stage, self.report, self._left())
         except (Stopped, KeyboardInterrupt) as error:
             raise _stopped(error) from None
@@ -307,22 +308,20 @@ class _Told:
             signal.signal(number, handler)
 
 
-class _threads:  # a context, read as a word
-    def __init__(self, count: int) -> None:
-        self.count = count
+@contextlib.contextmanager
+def threads(count: int) -> Iterator[None]:
+    """torch computes with so many threads inside the block; 0 changes nothing."""
+    if not count:
+        yield
+        return
+    import torch
 
-    def __enter__(self) -> None:
-        if self.count:
-            import torch
-
-            self.before = torch.get_num_threads()
-            torch.set_num_threads(self.count)
-
-    def __exit__(self, *_: object) -> None:
-        if self.count:
-            import torch
-
-            torch.set_num_threads(self.before)
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Log:
@@ -342,16 +341,14 @@ class _Log:
             self.say(training_line(status))
 
 
-def _child(
-    kind: type[Experiment], folder: Path, stage: Stage, minutes: float | None, threads: int, parent: int
-) -> None:
+def _child(kind: type[Experiment], folder: Path, stage: Stage, minutes: float | None, count: int, parent: int) -> None:
     """One stage in a process of its own, which leaves when its parent does."""
     log = _Log(folder / "logs" / f"{stage.name}.log")
     error_file = folder / "logs" / f"{stage.name}.error"
     error_file.unlink(missing_ok=True)
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     try:
-        with _threads(threads):
+        with threads(count):
             done = kind.open(folder).perform(stage, log, minutes)
         code = 0 if done else _UNFINISHED
     except Stopped as error:

@@ -69,7 +69,7 @@ SCALES: dict[str, Scale] = {
     s.name: s
     for s in (
         Scale(
-            "tiny", "32 px, 150 kimg a run, two seeds; one night on two CPU cores", "tiny-32", 150, 3564, 64,
+            "tiny", "32 px, 120 kimg a run, two seeds; one night on two CPU cores", "tiny-32", 120, 3564, 64,
             (50, 100, 300), 2048,
         ),
         Scale(
@@ -359,7 +359,7 @@ class Yan2023:
         made = [shown.read(i) for i in order]
         facts: dict[str, Any] = {
             **stage.facts,
-            "rows": [asdict(row) for row in rows],
+            "rows": [_portable(asdict(row)) for row in rows],
             "figure": f"figures/{stage.name.removeprefix('evaluate-')}.png",
             "accuracy": asdict(self._judged(judge, made, real)),
         }
@@ -430,6 +430,16 @@ class Yan2023:
             "curve": [{k: t[k] for k in ("kimg", "p", "r_t", "loss/G", "loss/D") if k in t} for t in ticks],
             "model": {"sha256": model.sha256, "images_seen": model.images_seen, "data": model.data},
         }
+
+
+def _portable(value: Any) -> Any:
+    """Plain values without the folders of this machine: of a path its last two parts are kept."""
+    if isinstance(value, dict):
+        return {
+            k: "/".join(Path(v).parts[-2:]) if k == "path" and isinstance(v, str) else _portable(v)
+            for k, v in value.items()
+        }
+    return [_portable(v) for v in value] if isinstance(value, list) else value
 
 
 def machine() -> str:
@@ -555,9 +565,21 @@ def forecast(experiment: Yan2023, jobs: int, say: Callable[[str], None] = lambda
         speeds[row] = _training_speed(experiment.recipe(row), device, experiment.scale.threads)
         say(f"{ROWS[row]}: {speeds[row]:.1f} pictures a second on one process")
     train_seconds = {row: experiment.scale.kimg * 1000 / speed for row, speed in speeds.items()}
+    judging = _judge_speed(experiment, device)
+    say(f"the judge: {judging:.1f} pictures a second")
+    measuring = _feature_speed(experiment, device)
+    say(f"features: {measuring:.1f} pictures a second" if measuring else "features: no network's weights are here")
+    s = experiment.scale
+    reference = 4 * s.originals  # both halves, four pictures of each original
     stages = []
     for stage in experiment.stages():
-        seconds = train_seconds[stage.facts["row"]] if stage.kind == "train" else None
+        seconds = None
+        if stage.kind == "train":
+            seconds = train_seconds[stage.facts["row"]]
+        elif stage.kind == "judge":
+            seconds = s.judge.train_per_class * len(colour.CLASSES) * s.judge.epochs / judging
+        elif stage.kind == "evaluate" and measuring:
+            seconds = (reference if stage.facts["row"] == "real" else s.n) / measuring
         stages.append({"name": stage.name, "kind": stage.kind, "state": plan[stage.name]["state"], "seconds": seconds})
     left = sum(s["seconds"] or 0 for s in stages if s["state"] != "done")
     return {
@@ -570,24 +592,24 @@ def forecast(experiment: Yan2023, jobs: int, say: Callable[[str], None] = lambda
         "jobs": jobs,
         "images_per_second": speeds,
         "stages": stages,
-        "training_seconds": left / jobs,
-        "note": "training only, with the machine as busy as now; data, judge and evaluations come on top",
+        "total_seconds": left / jobs,
+        "note": "with the machine as busy as now; drawing and building the data, pairs and intervals come on top (minutes)",
     }
 
 
-def _training_speed(chosen: TrainConfig, device: Any, threads: int) -> float:
+def _training_speed(chosen: TrainConfig, device: Any, count: int) -> float:
     """Pictures a second over one whole cycle of the lazy regularisers, on noise, the policy at half strength."""
     import math
 
     import torch
 
-    from lianpu.experiments.stages import _threads
+    from lianpu.experiments.stages import threads
     from lianpu.train.feed import Batch
     from lianpu.train.gan import GanTask
     from lianpu.train.loop import Loop
     from lianpu.train.world import World
 
-    with _threads(threads):
+    with threads(count):
         world = World(device=device)
         task = GanTask(chosen, world).to(device)
         task.policy.set_strength(0.5)
@@ -605,6 +627,50 @@ def _training_speed(chosen: TrainConfig, device: Any, threads: int) -> float:
         if device.type == "cuda":
             torch.cuda.synchronize()
         return steps * chosen.batch / (time.perf_counter() - began)
+
+
+def _judge_speed(experiment: Yan2023, device: Any) -> float:
+    """Training pictures a second of the judge, as it will be trained here: all of it, or the trunk once for each picture."""
+    import torch
+
+    from lianpu.experiments.stages import threads
+    from lianpu.metrics import classify
+
+    c, size, count = experiment.scale.judge, experiment.resolution, 64
+    pretrained = classify.imagenet()
+    noise = torch.randint(0, 256, (count, size, size, 3), dtype=torch.uint8).numpy()
+    labels = np.arange(count) % len(colour.CLASSES)
+    with threads(experiment.scale.threads):
+        network = classify.new_network(len(colour.CLASSES), 0, pretrained).to(device)
+        began = time.perf_counter()
+        lesson = classify.Lesson(
+            network, list(noise), labels, c.size or (224 if pretrained else size), c, pretrained is not None
+        )
+        if pretrained is None:
+            classify.one_epoch(network, lesson, 0)
+            return count / (time.perf_counter() - began)
+        return count * c.epochs / (time.perf_counter() - began)
+
+
+def _feature_speed(experiment: Yan2023, device: Any) -> float | None:
+    """Pictures a second of the first feature network at hand; None without any."""
+    import torch
+
+    from lianpu import weights
+    from lianpu.experiments.stages import threads
+    from lianpu.nets import features
+
+    name = next((n for n in features.EXTRACTORS if weights.available(n)), None)
+    if name is None:
+        return None
+    size = experiment.resolution
+    noise = torch.randint(0, 256, (16, 3, size, size), dtype=torch.uint8, device=device)
+    with threads(experiment.scale.threads), torch.no_grad():
+        ruler = features.extractor(name, device)
+        ruler(noise[:2])
+        began = time.perf_counter()
+        ruler(noise)
+        return len(noise) / (time.perf_counter() - began)
 
 
 # ---------------------------------------------------------------------------------------------------------------- the result
@@ -652,6 +718,7 @@ def summary(experiment: Yan2023) -> dict[str, Any]:
     data = results.get("data", (None, None))[1]
     return {
         **experiment.facts(),
+        "own_data": Path(experiment.own_data).name,
         "lianpu": __version__,
         "finished": not missing,
         "names": ROWS,

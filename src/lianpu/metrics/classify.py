@@ -90,7 +90,9 @@ def wilson(correct: int, n: int, level: float = 0.95) -> tuple[float, float]:
     share = correct / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return (0.0 if correct == 0 else centre - half), (
+        1.0 if correct == n else centre + half
+    )  # exactly, not to a rounding
 
 
 def clopper_pearson(correct: int, n: int, level: float = 0.95) -> tuple[float, float]:
@@ -207,7 +209,7 @@ def imagenet(path: Path | None = None) -> dict[str, Tensor] | None:
     return weights.tensors("resnet18", path) if path is not None or weights.available("resnet18") else None
 
 
-def _network(classes: int, seed: int, pretrained: dict[str, Tensor] | None) -> nn.Module:
+def new_network(classes: int, seed: int, pretrained: dict[str, Tensor] | None) -> nn.Module:
     """torchvision's ResNet18 with a new last layer; all first weights a function of the seed."""
     from torchvision.models import resnet18
 
@@ -292,7 +294,7 @@ def row(judge: Judge, verdict: Verdict, *, pairing: str, reference: int, group: 
 # -------------------------------------------------------------------------------------------------------------- training
 
 
-class _Lesson:
+class Lesson:
     """What an epoch is made of: the training pictures, or, where only the last layer learns, what the trunk says of them."""
 
     def __init__(
@@ -372,17 +374,17 @@ def train(
         "test_pictures": len(exam_rows),
         "notes": [*notes, *exam_notes],
     }
-    network = _network(len(lessons.classes), c.seed, pretrained).to(device)
+    network = new_network(len(lessons.classes), c.seed, pretrained).to(device)
     network.requires_grad_(not frozen)
     network.fc.requires_grad_(True)  # type: ignore[union-attr]
     pictures = [lessons.image(int(i)) for i in rows]
-    lesson = _Lesson(network, pictures, lessons.labels()[rows], size, c, frozen)
+    lesson = Lesson(network, pictures, lessons.labels()[rows], size, c, frozen)
     epoch, seconds = _go_on(network, lesson, out, facts)
     if epoch:
         say(f"the judge goes on after epoch {epoch} of {c.epochs}")
     saved = began = time.monotonic()
     while epoch < c.epochs:
-        loss = _epoch(network, lesson, epoch)
+        loss = one_epoch(network, lesson, epoch)
         epoch += 1
         if not np.isfinite(loss):
             raise LianpuError(
@@ -406,7 +408,7 @@ def train(
     return judge
 
 
-def _epoch(network: nn.Module, lesson: _Lesson, epoch: int) -> float:
+def one_epoch(network: nn.Module, lesson: Lesson, epoch: int) -> float:
     """One pass over the lesson; its mean cross entropy."""
     c = lesson.config
     first, step = (c.head_lr, c.head_step) if lesson.frozen else (c.full_lr, c.full_step)
@@ -427,7 +429,7 @@ def _epoch(network: nn.Module, lesson: _Lesson, epoch: int) -> float:
 # -------------------------------------------------------------------------------------------------------------- on disk
 
 
-def _tensors(network: nn.Module, lesson: _Lesson) -> dict[str, Tensor]:
+def _tensors(network: nn.Module, lesson: Lesson) -> dict[str, Tensor]:
     state = {f"net.{k}": v for k, v in network.state_dict().items()}
     for name, parameter in network.named_parameters():
         momentum = lesson.optimiser.state.get(parameter, {}).get("momentum_buffer")
@@ -436,7 +438,7 @@ def _tensors(network: nn.Module, lesson: _Lesson) -> dict[str, Tensor]:
     return state
 
 
-def _save(network: nn.Module, lesson: _Lesson, out: Path, facts: dict[str, Any]) -> None:
+def _save(network: nn.Module, lesson: Lesson, out: Path, facts: dict[str, Any]) -> None:
     folder = out / "checkpoints"
     path = folder / f"{facts['epoch']:04d}"
     checkpoint.save_state(path, _tensors(network, lesson), facts)
@@ -445,7 +447,7 @@ def _save(network: nn.Module, lesson: _Lesson, out: Path, facts: dict[str, Any])
             files.remove(old)
 
 
-def _go_on(network: nn.Module, lesson: _Lesson, out: Path, facts: dict[str, Any]) -> tuple[int, float]:
+def _go_on(network: nn.Module, lesson: Lesson, out: Path, facts: dict[str, Any]) -> tuple[int, float]:
     """(epochs done, seconds they took) of the newest whole checkpoint, put into network and optimiser; (0, 0) without one."""
     files.remove_partial(out / "checkpoints")
     found, _ = checkpoint.newest_state(out / "checkpoints")
@@ -479,7 +481,7 @@ def load(folder: Path) -> Judge:
             str(folder),
             "Run the same command again: it goes on.",
         )
-    network = _network(len(facts["classes"]), chosen.seed, None)
+    network = new_network(len(facts["classes"]), chosen.seed, None)
     try:
         network.load_state_dict({k.removeprefix("net."): v for k, v in tensors.items() if k.startswith("net.")})
     except RuntimeError as error:

@@ -54,7 +54,7 @@ def write(paths: Sequence[Path], to: Path, *, lang: str = "en", overwrite: bool 
 
 def render(sources: Sequence[Source], lang: str, to: Path) -> tuple[str, str, str]:
     """(the page, its CSV, its JSON)."""
-    w = Writer(lang)
+    w = Writer(lang, lettered=any(isinstance(s, Experiment) for s in sources))
     t, lead, subtitle = w.t, [], ""
     many_runs = [s for s in sources if isinstance(s, Run)]
     many_rows = [s for s in sources if isinstance(s, Rows)]
@@ -116,8 +116,10 @@ def _facts(source: Source) -> dict[str, Any]:
     if isinstance(source, Rows):
         return {"what": "evaluation", "name": source.name, "rows": _finite(source.rows)}
     rows = [{"name": each.name, "rows": each.rows} for each in source.rows]
+    # the folders of a machine are its own affair
+    plan = {k: Path(str(v)).name if k in ("data", "from") and v else v for k, v in source.plan.items()}
     facts = {
-        "config": source.plan,
+        "config": plan,
         "starts": source.starts,
         "ticks": source.ticks,
         "model": source.model,

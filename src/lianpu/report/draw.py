@@ -7,10 +7,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from lianpu.report.page import Markup, join, number, tag
 
-__all__ = ["Bar", "Point", "Series", "bars", "curves", "ticks", "whisker"]
+__all__ = ["Bar", "Point", "Series", "bars", "curves", "labels", "ticks", "whisker"]
 
 DASHES = ("", "", "7 4", "2 3", "9 3 2 3", "4 4")
 MARKS = ("circle", "square", "diamond", "triangle", "cross", "ring")
@@ -49,10 +50,21 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
         span = abs(low) or 1.0
         low, high = low - span / 2, high + span / 2
     raw = (high - low) / max(count - 1, 1)
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(m * power for m in (1, 2, 5, 10) if m * power >= raw * 0.999)
+    exponent = math.floor(math.log10(raw))
+    times = next(m for m in (1, 2, 5, 10) if float(f"{m}e{exponent}") >= raw * 0.999)
+    step = float(f"{times}e{exponent}")
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(i * step, 12) for i in range(first, last + 1)]
+    return [float(f"{i * times}e{exponent}") for i in range(first, last + 1)]  # decimal, so that 0.3 is 0.3
+
+
+def labels(marks: Sequence[float]) -> list[str]:
+    """Marks as text, all with the decimals that tell them apart: 0, 0.2, 0.4."""
+    steps = [abs(b - a) for a, b in pairwise(marks) if b != a]
+    least = min([*steps, *(abs(m) for m in marks if m)], default=1.0)
+    if least < 1e-4 or max(map(abs, marks)) >= 1e7:
+        return [number(float(m), 2) for m in marks]
+    decimals = next(d for d in range(6) if all(abs(round(m, d) - m) < least * 1e-3 for m in marks) or d == 5)
+    return [f"{m:,.{decimals}f}".replace("-", "\u2212") for m in marks]
 
 
 class _Axis:
@@ -75,10 +87,10 @@ class _Axis:
 def _frame(x: _Axis, y: _Axis, x_title: str, y_title: str, x_labels: Sequence[str]) -> list[Markup]:
     left, right, bottom, top = x.start, x.end, y.start, y.end
     parts = []
-    for mark in y.marks:
+    for mark, label in zip(y.marks, labels(y.marks), strict=True):
         at = f"{y(mark):.1f}"
         parts.append(tag("line", x1=f"{LEFT}", x2=f"{WIDTH - RIGHT}", y1=at, y2=at, class_="gridline"))
-        parts.append(tag("text", number(float(mark)), x=LEFT - 8, y=f"{y(mark) + 4:.1f}", text_anchor="end"))
+        parts.append(tag("text", label, x=LEFT - 8, y=f"{y(mark) + 4:.1f}", text_anchor="end"))
     for mark, label in zip(x.marks, x_labels, strict=True):
         at = f"{x(mark):.1f}"
         parts.append(tag("line", x1=at, x2=at, y1=f"{bottom}", y2=f"{bottom + 5}", class_="axis"))
@@ -146,14 +158,14 @@ def curves(
     low, high = min(ys), max(ys)
     y_marks = ticks(min(low, 0.0) if zero else low, max(high, 0.0) if zero else high)
     xs = sorted({p.x for p in points})
-    marks = list(x_marks) if x_marks else (xs if log_x and len(xs) <= 8 else ticks(min(xs), max(xs), 6))
+    marks = list(x_marks) if x_marks else (xs if log_x and len(xs) <= 8 else ticks(min(0.0, min(xs)), max(xs), 6))
     legend_lines = 1
     top = TOP + 22 * legend_lines + 14
     bottom = HEIGHT - BOTTOM
     inset = 26.0 if log_x else 0.0
     x = _Axis(marks, LEFT + inset, WIDTH - RIGHT - inset, log_x)
     y = _Axis(y_marks, bottom, top)
-    parts = _frame(x, y, x_title, y_title, [number(int(m) if float(m).is_integer() else float(m)) for m in marks])
+    parts = _frame(x, y, x_title, y_title, labels(marks))
     for s in drawn:
         parts += _series(s, x, y)
     parts += _legend([(s.name, s.colour, s.marked) for s in drawn], TOP + 12)
@@ -203,10 +215,10 @@ def bars(
     slot = (WIDTH - LEFT - RIGHT) / len(groups)
     breadth = min(46.0, slot * 0.62 / len(series))
     parts: list[Markup] = []
-    for mark in y_marks:
+    for mark, label in zip(y_marks, labels(y_marks), strict=True):
         at = f"{y(mark):.1f}"
         parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=at, y2=at, class_="gridline"))
-        parts.append(tag("text", number(float(mark)), x=LEFT - 8, y=f"{y(mark) + 4:.1f}", text_anchor="end"))
+        parts.append(tag("text", label, x=LEFT - 8, y=f"{y(mark) + 4:.1f}", text_anchor="end"))
     for g, group in enumerate(groups):
         centre = LEFT + slot * (g + 0.5)
         parts.append(

@@ -10,7 +10,7 @@ from typing import Any
 from lianpu.report import draw, page
 from lianpu.report.draw import Bar, Point, Series
 from lianpu.report.page import Cell, Markup, join, number, tag
-from lianpu.report.sections import ARROWS, Writer, code, policy, protocol, row_table
+from lianpu.report.sections import ARROWS, Writer, best, code, policy, protocol, row_table
 from lianpu.report.sources import Experiment, checked, checked_tick, finite, thin
 
 __all__ = ["flat_rows", "write"]
@@ -86,6 +86,8 @@ def write(w: Writer, source: Experiment) -> tuple[str, str, list[Markup]]:
     done = sum(_dict(entry).get("state") == "done" for entry in plan.values())
     state = t("exp.finished") if p.facts.get("finished") else t("exp.partial", done=done, total=len(plan))
     lead = [w.paragraph(t("exp.lead"), "lead"), w.paragraph(t("exp.numbers"))]
+    if p.scale.get("name") == "rehearsal":
+        lead.append(w.paragraph(t("exp.rehearsal"), "warning"))
     if not p.main:
         lead.append(w.paragraph(t("exp.nothing"), "warning"))
     _table1(p)
@@ -158,10 +160,11 @@ def _span(measured: Sequence[tuple[float, float | None, float | None]]) -> tuple
 
 
 def _winner(measured: Mapping[str, tuple[float, float | None, float | None] | None], better: str) -> str | None:
-    there = {row: m[0] for row, m in measured.items() if m is not None}
-    if len(there) < 2 or better not in ("lower", "higher"):
-        return None
-    return (min if better == "lower" else max)(there, key=lambda row: there[row])
+    """The method whose interval lies beyond all others'."""
+    names = list(measured)
+    rows = [m and {"value": m[0], "low": m[1], "high": m[2]} for m in measured.values()]
+    at = best(rows, better)
+    return None if at is None else names[at]
 
 
 def _seeds_cell(
@@ -170,12 +173,12 @@ def _seeds_cell(
     kind: str,
     measured: tuple[float, float | None, float | None] | None,
     span: tuple[float, float] | None,
-    best: bool,
+    top: bool,
 ) -> Cell:
     if measured is None:
         return Cell(p.t("rows.undefined"), True)
     mean, low, high = measured
-    parts: list[Markup | str] = [tag("span", number(mean), class_="best" if best else None)]
+    parts: list[Markup | str] = [tag("span", number(mean), class_="best" if top else None)]
     if span:
         title = f"{p.name(row)}: {number(mean)} {page.interval(low, high)}".strip()
         mark = draw.whisker(mean, low, high, *span, title=title, colour=COLOURS.get(row, 4))
@@ -402,7 +405,7 @@ def _protocol(p: _Page) -> None:
             name=data.get("name"),
         )
     seeds = ", ".join(map(str, _list(p.facts.get("seeds"))))
-    say("exp.protocol.train", kimg=number(finite(p.scale.get("kimg"))), seeds=seeds)
+    say("exp.protocol.train", kimg=page.brief(p.scale.get("kimg")), seeds=seeds)
     say("exp.protocol.last")
     say("exp.protocol.reference")
     say("exp.protocol.fakes", n=number(p.scale.get("n")))
@@ -419,13 +422,10 @@ def _cost(p: _Page) -> None:
         cost, recipe = _dict(e.get("cost")), _dict(e.get("recipe"))
         counts = [finite(v) for v in _dict(cost.get("parameters")).values()]
         flops = finite(cost.get("flops_per_image"))
-        name = [code(recipe.get("name")) or "–"]
-        if settings := _list(recipe.get("settings")):
-            name += [tag("br"), tag("small", " ".join(map(str, settings)))]
         body.append(
             [
                 Cell(_title(p, e), head=True),
-                Cell(join(name)),
+                Cell(code(recipe.get("name")) or "–"),
                 Cell(number(cost.get("images")), True),
                 Cell(t.duration(cost.get("seconds")), True),
                 Cell(number(finite(cost.get("images_per_second"))), True),
@@ -435,7 +435,9 @@ def _cost(p: _Page) -> None:
         )
     if body:
         machine = next((str(m) for e in every if (m := _dict(e.get("cost")).get("machine"))), t("unknown"))
-        w.section(t("section.cost"), w.table(t("cost.caption", machine=machine), heads, body))
+        settings = " ".join(map(str, _list(p.scale.get("settings"))))
+        changed = tag("p", t("cost.changed"), " ", tag("code", settings), class_="note") if settings else None
+        w.section(t("section.cost"), w.table(t("cost.caption", machine=machine), heads, body), changed)
 
 
 def _title(p: _Page, e: Mapping[str, Any]) -> str:
@@ -454,7 +456,10 @@ def _everything(p: _Page) -> None:
         name = _title(p, e)
         rows = [checked(r) for r in e["rows"]]
         folds.append(
-            w.fold(t("exp.everything.one", name=name), row_table(w, rows, name) if rows else protocol(w, rows, name))
+            w.fold(
+                t("exp.everything.one", name=name),
+                row_table(w, rows, name, counted=False) if rows else protocol(w, rows, name),
+            )
         )
     w.section(t("exp.everything"), *folds)
 

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["COLOURS", "Cell", "Markup", "data_uri", "document", "interval", "number", "plain", "table", "tag"]
+__all__ = ["COLOURS", "Cell", "Markup", "brief", "data_uri", "document", "interval", "number", "plain", "table", "tag"]
 
 Child = "Markup | str | None"
 _EMPTY = {"img", "br", "meta", "col"}  # in HTML these have no end; SVG elements always need one
@@ -71,6 +71,12 @@ def number(value: object, digits: int = 3) -> str:
     if size < -4 or size > 6:
         return f"{value:.{digits - 1}e}".replace("-", "\u2212")
     return f"{value:,.{max(digits - 1 - size, 0)}f}".replace("-", "\u2212")
+
+
+def brief(value: object) -> str:
+    """A setting as a person writes it: 150, 0.2."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return f"{value:.5g}" if good else "\u2013"
 
 
 def interval(low: object, high: object) -> str:
@@ -189,7 +195,8 @@ th, td { padding: .5rem .9rem .5rem 0; text-align: left; vertical-align: top; bo
 th:last-child, td:last-child { padding-right: 0 }
 tbody th { font-weight: 500 }
 .number { text-align: right; font-variant-numeric: lining-nums tabular-nums; white-space: nowrap }
-.number small, td small { color: var(--soft); font-size: .84em } .best { font-weight: 700 }
+td small, th small { font-weight: 400 } .direction { white-space: nowrap }
+.number small, td small, th small { color: var(--soft); font-size: .84em } .best { font-weight: 700 }
 .square td.number { text-align: center; padding: .3rem .5rem } .square { width: auto }
 figure { margin: 1.5rem 0 } figcaption, caption { text-wrap: pretty } figcaption { font-size: .9rem; max-width: 48rem; margin-top: .6rem; line-height: 1.5 }
 .number-of { color: var(--red); font-weight: 600; margin-right: .35em }

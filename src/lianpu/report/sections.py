@@ -10,7 +10,7 @@ from typing import Any
 from lianpu.errors import LianpuError
 from lianpu.report import draw, page
 from lianpu.report.draw import Point, Series
-from lianpu.report.page import Cell, Markup, join, number, tag
+from lianpu.report.page import Cell, Markup, brief, join, number, tag
 from lianpu.report.sources import Rows, Run, finite, picture
 from lianpu.report.words import Words
 
@@ -22,8 +22,9 @@ ARROWS = {"lower": "↓", "higher": "↑", "closer": "≈"}
 class Writer:
     """A page in the making: its words, its counters, its sections."""
 
-    def __init__(self, lang: str) -> None:
-        self.t = Words(lang)
+    def __init__(self, lang: str, *, lettered: bool = False) -> None:
+        """lettered: tables and figures are A, B, ..., where the page speaks of a paper's Table 1."""
+        self.t, self.lettered = Words(lang), lettered
         self.sections: list[tuple[str, str, Markup]] = []
         self._tables = self._figures = 0
 
@@ -39,12 +40,15 @@ class Writer:
         self, caption: str, heads: Sequence[str | Cell], rows: Sequence[Sequence[Cell | str]], class_: str | None = None
     ) -> Markup:
         self._tables += 1
-        lead = tag("span", self.t("table", n=self._tables), class_="number-of")
+        lead = tag("span", self.t("table", n=self._count(self._tables)), class_="number-of")
         return page.table(join([lead, caption]), heads, rows, class_)
+
+    def _count(self, n: int) -> str:
+        return chr(64 + n) if self.lettered and n <= 26 else str(n)
 
     def caption(self, text: str) -> Markup:
         self._figures += 1
-        return tag("figcaption", tag("span", self.t("figure", n=self._figures), class_="number-of"), text)
+        return tag("figcaption", tag("span", self.t("figure", n=self._count(self._figures)), class_="number-of"), text)
 
     def drawing(self, make: Callable[[], Markup], caption: str, *more: Markup | None) -> Markup | None:
         """A figure of a drawing; None where it has nothing to draw."""
@@ -123,7 +127,7 @@ def runs(w: Writer, many: Sequence[Run]) -> None:
                 Cell(r.name, head=True),
                 str(r.plan.get("recipe") or t("unknown")),
                 Cell(t("run.px", n=_net(r).get("resolution", "–")), True),
-                Cell(t("run.kimg_of", kimg=number(r.last.get("kimg")), total=number(finite(c.get("kimg")))), True),
+                Cell(t("run.kimg_of", kimg=brief(r.last.get("kimg")), total=brief(c.get("kimg"))), True),
                 Cell(number(c.get("seed")), True),
                 Cell(t.duration(r.last.get("seconds")), True),
                 Cell(number(_speed(r)), True),
@@ -168,7 +172,7 @@ def _facts(w: Writer, r: Run) -> Markup:
             (t("run.data"), _data(r).get("name")),
             (t("run.pictures"), number(_data(r).get("images")) if _data(r) else None),
             (t("run.resolution"), t("run.px", n=_net(r)["resolution"]) if "resolution" in _net(r) else None),
-            (t("run.shown"), t("run.kimg_of", kimg=number(r.last.get("kimg")), total=number(finite(c.get("kimg"))))),
+            (t("run.shown"), t("run.kimg_of", kimg=brief(r.last.get("kimg")), total=brief(c.get("kimg")))),
             (t("run.time"), t.duration(r.last.get("seconds")) if r.ticks else None),
             (t("run.speed"), t("run.per_second", n=number(speed)) if speed else None),
             (t("run.device"), f"{device}, torch {start.get('torch')}" if device else None),
@@ -186,7 +190,7 @@ def _samples(w: Writer, many: Sequence[Run]) -> None:
         )
         both = both or [("run.last", path) for path in r.samples[-1:]]
         for key, path in both:
-            kimg = number(int(path.stem[:12]) / 1000)
+            kimg = brief(int(path.stem[:12]) / 1000)
             shown.append(
                 w.photograph(path, r.path, t(key, name=r.name, kimg=kimg), t("run.alt", name=r.name, kimg=kimg))
             )
@@ -273,9 +277,24 @@ def value_cell(row: dict[str, Any], t: Words, best: bool = False) -> Cell:
     return Cell(join([shown, tag("br"), tag("small", beneath)]) if beneath else shown, True)
 
 
-def measure(row: dict[str, Any]) -> Markup:
-    """A measure's name and the arrow of its better direction."""
-    return join([tag("span", str(row["metric"]), lang="en"), f" {ARROWS.get(row.get('better', ''), '')}".rstrip()])
+def measure(row: dict[str, Any], t: Words, arrow: bool = True) -> Markup:
+    """A measure's name, the arrow of its better direction, and what it is."""
+    gloss = t.gloss(row)
+    mark = f" {ARROWS.get(row.get('better', ''), '')}".rstrip() if arrow else ""
+    return join(
+        [tag("span", str(row["metric"]), lang="en"), mark, *([tag("br"), tag("small", gloss)] if gloss else [])]
+    )
+
+
+def direction(row: dict[str, Any], t: Words) -> str:
+    """Which way is better, in words."""
+    if row["better"] not in (*ARROWS, ""):
+        return row["better"]
+    extra = row.get("extra")
+    goal = finite(extra.get("reference")) if isinstance(extra, dict) else None
+    if row["better"] == "closer" and goal is not None:
+        return t("better.closer_to", value=number(goal))
+    return t(f"better.{row['better']}")
 
 
 def evaluation(w: Writer, rows: Rows) -> None:
@@ -283,18 +302,19 @@ def evaluation(w: Writer, rows: Rows) -> None:
     w.section(f"{w.t('section.metrics')}: {rows.name}", row_table(w, rows.rows, rows.name))
 
 
-def row_table(w: Writer, rows: Sequence[dict[str, Any]], name: str) -> Markup:
+def row_table(w: Writer, rows: Sequence[dict[str, Any]], name: str, *, counted: bool = True) -> Markup:
+    """Every row of an evaluation; inside a fold it is not counted among the page's tables."""
     t = w.t
     heads = [t("rows.metric"), Cell(t("rows.value"), True), Cell(t("rows.interval"), True), Cell(t("rows.n"), True),
              Cell(t("rows.reference"), True), t("rows.better"), t("rows.note")]  # fmt: skip
     body = [
         [
-            Cell(tag("span", r["metric"], lang="en"), head=True),
+            Cell(measure(r, t, arrow=False), head=True),
             Cell(number(r["value"]) if r["value"] is not None else t("rows.undefined"), True),
             Cell(page.interval(r["low"], r["high"]) or "–", True),
             Cell(number(r["n"]), True),
             Cell(number(r["n_reference"]), True),
-            t(f"better.{r['better']}") if r["better"] in (*ARROWS, "") else r["better"],
+            Cell(tag("span", direction(r, t), class_="direction")),
             Cell(tag("small", r["note"] or "–"), lang="en" if r["note"] else None),
         ]
         for r in rows
@@ -337,10 +357,10 @@ def evaluations(w: Writer, many: Sequence[Rows]) -> None:
     for name in names:
         mine = [next((r for r in rows.rows if r["metric"] == name), None) for rows in many]
         first = next(r for r in mine if r is not None)
-        top = best([r and r["value"] for r in mine], first["better"])
+        top = best(mine, first["better"])
         body.append(
             [
-                Cell(measure(first), head=True),
+                Cell(measure(first, t), head=True),
                 *(value_cell(r, t, i == top) if r else Cell("–", True) for i, r in enumerate(mine)),
             ]
         )
@@ -350,10 +370,17 @@ def evaluations(w: Writer, many: Sequence[Rows]) -> None:
         w.section(f"{t('section.metrics')}: {rows.name}", row_table(w, rows.rows, rows.name))
 
 
-def best(values: Sequence[float | None], better: str) -> int | None:
-    """Where the best value stands, if there are two to choose from and one is."""
-    there = [(v, i) for i, v in enumerate(values) if v is not None]
-    if len(there) < 2 or better not in ("lower", "higher"):
+def best(rows: Sequence[dict[str, Any] | None], better: str) -> int | None:
+    """Where the best value stands, if its interval lies beyond all others'; without intervals nobody is best."""
+    if better not in ("lower", "higher"):
         return None
-    value, at = min(there) if better == "lower" else max(there, key=lambda p: p[0])
-    return at if sum(v == value for v, _ in there) == 1 else None
+    ends = [
+        (r["low"], r["high"], i) for i, r in enumerate(rows) if r and r["low"] is not None and r["high"] is not None
+    ]
+    if len(ends) < 2 or len(ends) < sum(bool(r and r["value"] is not None) for r in rows):
+        return None
+    if better == "lower":
+        first = min(ends, key=lambda e: e[1])
+        return first[2] if all(first[1] < e[0] for e in ends if e is not first) else None
+    first = max(ends, key=lambda e: e[0])
+    return first[2] if all(first[0] > e[1] for e in ends if e is not first) else None

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lianpu.errors import UsageError
 
 __all__ = ["LANGUAGES", "WORDS", "Words"]
@@ -29,10 +31,6 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "figure": ("Figure {n}.", "图 {n}"),
     "table": ("Table {n}.", "表 {n}"),
-    "none": ("none", "无"),
-    "yes": ("yes", "是"),
-    "no": ("no", "否"),
-    "show": ("Show", "展开"),
     "unknown": ("not recorded", "未记录"),
     # --- sections
     "section.facts": ("What was run", "运行内容"),
@@ -89,6 +87,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "better.lower": ("lower", "越低越好"),
     "better.higher": ("higher", "越高越好"),
     "better.closer": ("closer to real", "越接近真实越好"),
+    "better.closer_to": ("closer to {value}", "越接近 {value} 越好"),
     "better.": ("–", "–"),
     "rows.undefined": ("undefined", "无定义"),
     "rows.caption": (
@@ -96,12 +95,30 @@ WORDS: dict[str, tuple[str, str]] = {
         "{name} 的测量结果。n 为参与测量的图像数；除备注另有说明外，区间由自助法得出。",
     ),
     "rows.compare_caption": (
-        "The same measures of {n} sources; below each value its 95 % interval and n. Bold: the best value in the direction named; a difference smaller than the intervals is none.",
-        "{n} 项来源的同一指标；数值下方为 95% 区间与 n。粗体为所注方向上的最佳值；小于区间的差异不构成差异。",
+        "The same measures of {n} sources; below each value its 95 % interval and n. Bold: a value whose interval lies beyond all others'; a difference smaller than the intervals is none.",
+        "{n} 项来源的同一指标；数值下方为 95% 区间与 n。粗体：其区间优于其余各项；小于区间的差异不构成差异。",
     ),
     "rows.details": ("Protocol of every row: features and their hashes, resize, pairing, seed", "各行的协议：特征及其哈希、缩放、配对与种子"),
+    # --- what a measure is, by its key
+    "gloss.fid": ("Fréchet distance of two sets of pictures, by the standard network", "两组图像的弗雷歇距离（标准网络）"),
+    "gloss.kid": ("kernel distance of two sets of pictures, by the standard network", "两组图像的核距离（标准网络）"),
+    "gloss.fd": ("Fréchet distance of two sets of pictures, by another network", "两组图像的弗雷歇距离（其他网络）"),
+    "gloss.kd": ("kernel distance of two sets of pictures, by another network", "两组图像的核距离（其他网络）"),
+    "gloss.precision": ("share of generated pictures that lie among real ones", "精确率：落在真实图像邻域内的生成图像比例"),
+    "gloss.recall": ("share of real pictures that lie among generated ones", "召回率：落在生成图像邻域内的真实图像比例"),
+    "gloss.density": ("how many real neighbourhoods hold a generated picture", "密度：生成图像所落入的真实邻域数"),
+    "gloss.coverage": ("share of real neighbourhoods that hold a generated picture", "覆盖率：含有生成图像的真实邻域比例"),
+    "gloss.ssim": ("structural similarity of generated to real pictures", "生成图像与真实图像的结构相似度"),
+    "gloss.ms-ssim": ("structural similarity at several scales", "多尺度结构相似度"),
+    "gloss.lpips": ("perceptual distance of generated to real pictures", "生成图像与真实图像的感知距离"),
+    "gloss.diversity": ("perceptual distance among generated pictures", "生成图像之间的感知距离（多样性）"),
+    "gloss.memorisation": (
+        "chance that a generated picture is nearer to a training picture than a held-out real one is",
+        "生成图像比留出的真实图像更接近训练图像的概率（记忆）",
+    ),
+    "gloss.palette": ("share of the skin painted in another of the seven colours", "面部所涂七色中用色不同的比例"),
+    "gloss.symmetry": ("correlation of the lightness with its mirror image", "明度与其镜像的相关（对称性）"),
     # --- rights
-    "rights.pictures": ("Training pictures", "训练图像"),
     "rights.status": ("Rights", "权利状况"),
     "rights.known": ("known", "已知"),
     "rights.unknown": ("unknown", "不明"),
@@ -122,6 +139,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "What each run cost. Time is that of the training loop, resumes included; several runs may have shared the machine: {machine}.",
         "各次训练的成本。时间为训练循环用时（含续训）；多次训练可能共用同一台机器：{machine}。",
     ),
+    "cost.changed": ("Changed in every recipe:", "各配方中所作的更改："),
     # --- the experiment
     "exp.sub": ("Yan et al. 2023 · scale {scale} · {state}", "Yan 等 2023 · 规模 {scale} · {state}"),
     "exp.finished": ("complete", "已完成"),
@@ -133,6 +151,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "exp.numbers": (
         "The paper's tables cannot be set beside ours: the text that this was written from has none of their numbers. What is compared is what the paper says in words.",
         "无法与论文的表格逐数对照：本工作所依据的论文文本不含表中数值。此处对照的是论文的文字结论。",
+    ),
+    "exp.rehearsal": (
+        "This is a rehearsal: it shows that everything works. Its runs are far too short for any of its numbers to say something about the methods.",
+        "这只是一次排演，用以验证流程可行。训练极短，其中任何数值都不能说明方法的优劣。",
     ),
     "exp.protocol": ("How it was measured", "测量方式"),
     "exp.protocol.data": (
@@ -170,8 +192,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "exp.real": ("Real masks (training against held-out)", "真实脸谱（训练对留出）"),
     "exp.table1": ("Quality: Table 1 of the paper", "质量：论文表 1"),
     "exp.table1.caption": (
-        "Quality of the generated masks. Arrows say which way is better. {headline}",
-        "生成脸谱的质量。箭头表示优劣方向。{headline}",
+        "Quality of the generated masks. Arrows say which way is better; bold where a row's interval lies beyond all others'. {headline}",
+        "生成脸谱的质量。箭头表示优劣方向；区间优于其余各行者以粗体标出。{headline}",
     ),
     "exp.substitute": (
         "{name} is not the standard {standard}: its features are others, and the numbers compare within this page only.",
@@ -277,6 +299,12 @@ class Words:
     def colour(self, name: str) -> str:
         """A colour's name; that of a class lianpu does not know stays as the file has it."""
         return self(f"colour.{name}") if f"colour.{name}" in WORDS else name
+
+    def gloss(self, row: dict[str, Any]) -> str:
+        """What a metric row's measure is, in a few words; nothing for one lianpu does not know."""
+        extra = row.get("extra")
+        key = f"gloss.{extra.get('key')}" if isinstance(extra, dict) else ""
+        return self(key) if key in WORDS else ""
 
     def duration(self, seconds: object) -> str:
         """'3 h 05 min', '3 小时 5 分'."""
