@@ -274,8 +274,16 @@ def kernel(
     for _ in range(subsets):
         a, b = (np.sort(dice.choice(n, size, replace=False)) for n in (n1, n2))
         values.append(kernel_of(x[a], y[b]))
-    value = _Pairs(x, y).value() if whole else float(np.mean(values))
-    return Kernel(value, float(np.std(values)), subsets, size, whole, _kernel_interval(x, y, value, seed, resamples))
+    all_pictures: _Pairs | _Means = _Pairs(x, y) if max(n1, n2) <= SMALL else _Means(x, y)
+    value = all_pictures.value() if whole else float(np.mean(values))
+    draws = [
+        all_pictures.value(u, v)
+        for u, v in zip(
+            bootstrap.weights(n1, resamples, seed, "x"), bootstrap.weights(n2, resamples, seed, "y"), strict=True
+        )
+        if _spread(u) and _spread(v)
+    ]
+    return Kernel(value, float(np.std(values)), subsets, size, whole, bootstrap.centred(value, draws))
 
 
 class _Pairs:
@@ -296,16 +304,21 @@ class _Pairs:
         return float(within - 2 * (u @ self.xy @ v) / (u.sum() * v.sum()))
 
 
-def _kernel_interval(x: Rows, y: Rows, value: float, seed: int, resamples: int) -> Interval:
-    """Pictures drawn again, in the exact estimate up to 2048 a set; beyond, in its first-order (Hajek) part, a mean over pictures."""
-    n1, n2 = x.shape[0], y.shape[0]
-    draws = zip(bootstrap.weights(n1, resamples, seed, "x"), bootstrap.weights(n2, resamples, seed, "y"), strict=True)
-    if max(n1, n2) <= SMALL:
-        pairs = _Pairs(x, y)
-        return bootstrap.centred(value, [pairs.value(u, v) for u, v in draws if _spread(u) and _spread(v)])
-    a = _mean_kernel(x, x) - _mean_kernel(x, y)  # what picture i of x contributes
-    b = _mean_kernel(y, y) - _mean_kernel(y, x)
-    return bootstrap.centred(value, [float(2 * (u @ a / n1 + v @ b / n2)) for u, v in draws])
+class _Means:
+    """The same of sets too large for all kernel values at once, by the mean kernel of each picture: exact where each picture counts
+    once, and in resamples the first-order (Hajek) part, a mean over pictures.
+    """
+
+    def __init__(self, x: Rows, y: Rows) -> None:
+        xx, xy, yx, yy = _mean_kernel(x, x), _mean_kernel(x, y), _mean_kernel(y, x), _mean_kernel(y, y)
+        self.whole = float(xx.mean() + yy.mean() - 2 * xy.mean())
+        self.x, self.y = xx - xy, yy - yx  # what a picture adds
+        self.x, self.y = self.x - self.x.mean(), self.y - self.y.mean()
+
+    def value(self, u: np.ndarray | None = None, v: np.ndarray | None = None) -> float:
+        if u is None or v is None:
+            return self.whole
+        return self.whole + float(2 * (u @ self.x / u.sum() + v @ self.y / v.sum()))
 
 
 def _mean_kernel(x: Rows, y: Rows) -> np.ndarray:
