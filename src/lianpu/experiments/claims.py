@@ -45,6 +45,9 @@ class Measured:
         return min(self.lows), max(self.highs)
 
 
+PLACES = {"Table 1": "表 1", "Table 3": "表 3", "Figure 3": "图 3", "Figure 6": "图 6", "Conclusion": "结论"}
+"""Where in the paper, in Chinese."""
+
 VERDICTS = ("agrees", "leans to it", "undecided", "leans against", "disagrees", "not measured")
 """agrees: every seed's value and every interval lie on the claimed side. leans: every value does, the intervals overlap."""
 
@@ -203,7 +206,7 @@ def judge(look: Look) -> list[dict[str, Any]]:
         {
             "name": c.name,
             "row": c.row,
-            "where": c.where,
+            "where": {"en": c.where, "zh": PLACES[c.where]},
             "says": {"en": c.en, "zh": c.zh},
             "tried": {"en": c.tried_en, "zh": c.tried_zh} if c.tried else None,
             "verdict": c.tried(look) if c.tried else "eyes",

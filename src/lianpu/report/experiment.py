@@ -206,7 +206,7 @@ def _claims(p: _Page) -> None:
             [
                 Cell(name, head=True),
                 t.pick(c.get("says")),
-                Cell(str(c.get("where", "")), lang="en"),
+                t.pick(c.get("where", "")),
                 Cell(tag("small", t.pick(c["tried"]) if c.get("tried") else t("exp.claim.look"))),
                 Cell(tag("span", said, class_=f"verdict {TONES.get(verdict, 'open')}")),
             ]
@@ -248,7 +248,7 @@ def _table3(p: _Page) -> None:
     lead = t("exp.table3.lead", train=number(judge.get("train_pictures")), per_class=per_class)
     how = t("exp.judge.last" if judge.get("last_layer_only") else "exp.judge.all")
     notes = [str(n) for n in _list(judge.get("notes")) if "fewer" in str(n)]
-    notes += [str(n) for _, v in lines for n in _list(v.get("notes"))]
+    notes += [f"{name}: {n}" for name, v in lines for n in _list(v.get("notes"))]
     said = tag("ul", *(tag("li", n, lang="en") for n in dict.fromkeys(notes)), class_="note") if notes else None
     matrices = [_matrix(p, name, v) for name, v in lines]
     w.section(
@@ -256,7 +256,7 @@ def _table3(p: _Page) -> None:
         w.paragraph(f"{lead} {how}"),
         w.table(t("exp.table3.caption"), heads, body),
         said,
-        w.fold(t("exp.confusion"), *matrices),
+        w.fold(t("exp.confusion"), tag("div", *matrices, class_="wall")),
     )
 
 
@@ -332,7 +332,9 @@ def _few(p: _Page) -> None:
     w, t = p.w, p.t
     if not p.few:
         return
-    parts: list[Markup | None] = [w.paragraph(t("exp.few.lead"))]
+    parts: list[Markup | None] = [
+        w.paragraph(t("exp.few.lead", counts=", ".join(str(n) for n in _list(p.facts.get("few")))))
+    ]
     originals = _dict(_dict(p.facts.get("data")).get("splits")).get("train", {}).get("originals")
     seeds = ", ".join(map(str, _list(p.scale.get("few_seeds"))))
     for kind in ("frechet", "kernel"):

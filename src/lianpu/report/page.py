@@ -197,7 +197,7 @@ tbody th { font-weight: 500 }
 .number { text-align: right; font-variant-numeric: lining-nums tabular-nums; white-space: nowrap }
 td small, th small { font-weight: 400 } .direction { white-space: nowrap }
 .number small, td small, th small { color: var(--soft); font-size: .84em } .best { font-weight: 700 }
-.square td.number { text-align: center; padding: .3rem .5rem } .square { width: auto }
+.square th, .square td.number { text-align: center; padding: .25rem .4rem } .square tbody th { text-align: left } .wall .wide { margin: 0 }
 figure { margin: 1.5rem 0 } figcaption, caption { text-wrap: pretty } figcaption { font-size: .9rem; max-width: 48rem; margin-top: .6rem; line-height: 1.5 }
 .number-of { color: var(--red); font-weight: 600; margin-right: .35em }
 img { display: block; max-width: 100%; height: auto; background: #fff; border: 1px solid var(--line) } img.pixels { image-rendering: pixelated; width: 100% }
@@ -216,8 +216,7 @@ footer { margin-top: 4.5rem; padding-top: 1rem; border-top: 1px solid var(--line
   @page { size: A4; margin: 18mm 16mm }
   body { max-width: none; padding: 0; font-size: 10pt } header { margin-bottom: 1.2rem } nav { display: none }
   h2 { break-after: avoid; margin-top: 1.8rem } h3, caption { break-after: avoid } figure, tr, .wall > * { break-inside: avoid }
-  .wide { overflow: visible } table { font-size: 8.5pt } thead { display: table-header-group } details > summary { display: none }
-  details::details-content { content-visibility: visible; display: block; height: auto }
+  .wide { overflow: visible } table { font-size: 8.5pt } thead { display: table-header-group } details:not([open]) { display: none }
   .best, .verdict { -webkit-print-color-adjust: exact; print-color-adjust: exact }
 }
 @media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth } }

@@ -26,8 +26,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "title.experiment": ("Peking opera masks by four generators", "四种生成方法下的京剧脸谱"),
     "contents": ("Contents", "目录"),
     "footer": (
-        "Made by lianpu {version}. This page needs no network; the same numbers lie beside it as {csv} and {json}.",
-        "由 lianpu {version} 生成。本页无需联网；同样的数据另存为 {csv} 与 {json}。",
+        "Made by lianpu {version}. This page needs no network; the same numbers lie beside it as {csv} and {json}. Folded parts are printed when they are open.",
+        "由 lianpu {version} 生成。本页无需联网；同样的数据另存为 {csv} 与 {json}。折叠部分展开后方会打印。",
     ),
     "figure": ("Figure {n}.", "图 {n}"),
     "table": ("Table {n}.", "表 {n}"),
@@ -227,8 +227,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "exp.figure3.alt": ("A grid of {n} masks: {name}", "{n} 张脸谱的网格：{name}"),
     "exp.figure6": ("Diversity: Figure 6 of the paper", "多样性：论文图 6"),
     "exp.figure6.caption": (
-        "LPIPS, the perceptual distance between two pictures. Full colour: generated to real, where lower is more alike. Pale: among generated ones, where higher is more diverse. Whiskers as in Table 1.",
-        "LPIPS，即两幅图像之间的感知距离。深色：生成与真实之间，越低越相似；浅色：生成图像之间，越高越多样。误差线含义同表 1。",
+        "LPIPS, the perceptual distance between two pictures. Full colour: generated to real, where lower is more alike. Pale: among generated ones, where higher is more diverse. Whiskers are the intervals of the seeds, as in the first table.",
+        "LPIPS，即两幅图像之间的感知距离。深色：生成与真实之间，越低越相似；浅色：生成图像之间，越高越多样。误差线为各种子的区间，同第一张表。",
     ),
     "exp.lpips.real": ("generated to real", "生成—真实"),
     "exp.lpips.fake": ("among generated", "生成—生成"),
@@ -250,8 +250,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "exp.label": ("Label", "标签"),
     "exp.few": ("Little data: the few-shot curve", "小数据：少样本曲线"),
     "exp.few.lead": (
-        "The paper's reason for augmentation is that little data lets the discriminator overfit. Here every row is trained again on its first 50, 100, ... originals, as long as before, and measured against the same held-out masks.",
-        "论文采用数据增强的理由，是小数据会使判别器过拟合。此处每种方法再以最初的 50、100…… 张原图训练同样长的时间，并以相同的留出脸谱测量。",
+        "The paper's reason for augmentation is that little data lets the discriminator overfit. Here every row is trained again on few originals ({counts}), as long as before, and measured against the same held-out masks.",
+        "论文采用数据增强的理由，是小数据会使判别器过拟合。此处每种方法再以少量原图（{counts} 张）训练同样长的时间，并以相同的留出脸谱测量。",
     ),
     "exp.few.caption": (
         "{metric} against the number of training originals, each counting four pictures. Seed {seeds}; bars are 95 % bootstrap intervals of one run.",
