@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +46,7 @@ class Arithmetic:
     def perform(self, stage: Stage, report: Reporter, minutes: float | None) -> bool:
         with open(self.folder / "history", "a") as history:
             history.write(stage.name + "\n")
+        (self.folder / f"pid-{stage.name}").write_text(str(os.getpid()))
         if stage.name in self._word("failing"):
             raise DataError(f"{stage.name} cannot be had.", "here", "Mend it.")
         if stage.name in self._word("empty"):
@@ -51,9 +54,6 @@ class Arithmetic:
         if stage.name in self._word("slow"):
             time.sleep(60)
         if stage.name in self._word("killed"):
-            import os
-            import signal
-
             os.kill(os.getpid(), signal.SIGKILL)
         result = {"a": 1, "b": 2, "alone": 0}.get(stage.name)
         if result is None:

@@ -74,6 +74,7 @@ def essence(folder: Path) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 def test_every_row_is_there_with_its_protocol(whole):
     summary = yan2023.summary(whole)
     assert summary["finished"]
@@ -99,6 +100,7 @@ def test_every_row_is_there_with_its_protocol(whole):
     assert str(whole.folder.parent) not in text, "folders of this machine do not belong into a result"
 
 
+@pytest.mark.slow
 def test_no_test_picture_is_trained_on_anywhere(whole):
     try:
         check.check(whole.data, workers=1).require()
@@ -111,6 +113,7 @@ def test_no_test_picture_is_trained_on_anywhere(whole):
     assert not test & trained
 
 
+@pytest.mark.slow
 def test_a_second_call_does_nothing(whole, tmp_path):
     before = {
         p: p.stat().st_mtime_ns for p in whole.folder.rglob("*") if p.is_file() and p.name not in ("plan.json", ".lock")
@@ -122,6 +125,7 @@ def test_a_second_call_does_nothing(whole, tmp_path):
     assert after == before
 
 
+@pytest.mark.slow
 def test_an_evaluation_is_done_again_when_its_model_changes(whole, tmp_path):
     folder = tmp_path / "x"
     shutil.copytree(whole.folder, folder)
@@ -137,6 +141,7 @@ def test_an_evaluation_is_done_again_when_its_model_changes(whole, tmp_path):
     assert not experiment.done(by_name["train-ada-seed0"])
 
 
+@pytest.mark.slow
 def test_the_page_shows_it_in_both_languages(whole, tmp_path):
     (whole.folder / "summary.json").write_text(json.dumps(yan2023.summary(whole), default=str), "utf-8")
     for lang, words in (("en", "What the paper says"), ("zh", "论文所述与所见")):
@@ -199,6 +204,7 @@ def test_killed_in_every_kind_of_stage_and_gone_on_with_it_is_the_same(whole, tm
     assert list(folder.rglob(".partial-*")) == []
 
 
+@pytest.mark.slow
 def test_when_the_time_is_up_it_has_saved_and_goes_on(whole, tmp_path):
     """A training stage left early by --minutes is unfinished, not failed, and is resumed by the next call."""
     folder = tmp_path / "x"
@@ -218,6 +224,7 @@ def test_when_the_time_is_up_it_has_saved_and_goes_on(whole, tmp_path):
 # -------------------------------------------------------------------------------------------------------------- refusals
 
 
+@pytest.mark.slow
 def test_another_experiment_in_the_folder_is_refused(whole, tmp_path):
     with pytest.raises(UsageError, match="another scale"):
         yan2023.create(whole.folder, replace(MINI, n=21), device="cpu")
@@ -244,6 +251,7 @@ def test_near_misses_are_named(scale, rows, says, tmp_path):
         yan2023.create(tmp_path, scale, rows=rows, device="cpu")
 
 
+@pytest.mark.slow
 def test_own_data_must_have_what_it_takes(whole, tmp_path):
     own = yan2023.create(tmp_path / "x", MINI, data=whole.data, device="cpu")
     assert own.data == whole.data.resolve()

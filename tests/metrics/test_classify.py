@@ -181,6 +181,21 @@ def test_stop_and_resume_equals_not_stopping(last_layer, painted, tmp_path):
     assert straight.facts["verdict"] == resumed.facts["verdict"]
 
 
+def test_each_epoch_shows_every_picture_once_in_an_order_of_its_own(painted):
+    lessons = Folder.open(painted, "train")
+    pictures = [lessons.image(i) for i in range(17)]
+
+    def order(epoch: int) -> list[int]:
+        lesson = classify.Lesson(classify.new_network(7, 0, None), pictures, np.arange(17), 32, SMALL, False)
+        return [int(i) for _, rows in lesson.batches(epoch) for i in rows]
+
+    for epoch in (0, 1):
+        assert len(order(epoch)) == 16, "a last batch of one has no variance, and is left out"
+        assert len(set(order(epoch))) == 16
+    assert order(0) == order(0)
+    assert order(0) != order(1)
+
+
 def test_losing_the_momentum_is_noticed(painted, tmp_path):
     c = replace(SMALL, size=32)
     classify.train(painted, tmp_path / "straight", c)

@@ -26,6 +26,7 @@ from lianpu.errors import LianpuError, ResourceError, Stopped
 
 __all__ = ["Experiment", "Reporter", "Stage", "digest", "run", "states", "threads"]
 
+_SPEAK = 300.0  # seconds between two words on how the children are doing
 _UNFINISHED = 75  # exit code of a child whose time was up, beside those of `errors`
 
 
@@ -230,7 +231,7 @@ class _Runner:
     # ------------------------------------------------------------------------------------------------------- in children
 
     def _in_children(self) -> None:
-        told = _Told()
+        told, spoke = _Told(), time.monotonic()
         with told:
             while True:
                 while not told.signal and not self._over() and len(self.children) < self.jobs and (s := self._next()):
@@ -240,6 +241,10 @@ class _Runner:
                 if told.signal:
                     self._dismiss()
                 self._reap(told.signal)
+                if time.monotonic() - spoke > _SPEAK:
+                    spoke = time.monotonic()
+                    for name in self.children:
+                        self.report.say(f"{name}: {_last_line(self.experiment.folder / 'logs' / f'{name}.log')}")
                 time.sleep(0.2)
         if told.signal:
             raise _stopped(KeyboardInterrupt() if told.signal == signal.SIGINT else None)
@@ -275,6 +280,12 @@ class _Runner:
             child.terminate()
         for child in self.children.values():
             child.join()
+
+
+def _last_line(log: Path) -> str:
+    """The last thing a child said."""
+    lines = log.read_text("utf-8", errors="replace").splitlines()[-1:] if log.exists() else []
+    return lines[0] if lines else "..."
 
 
 def _death(code: int | None) -> str:

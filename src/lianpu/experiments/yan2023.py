@@ -593,7 +593,7 @@ def forecast(experiment: Yan2023, jobs: int, say: Callable[[str], None] = lambda
         "images_per_second": speeds,
         "stages": stages,
         "total_seconds": left / jobs,
-        "note": "with the machine as busy as now; drawing and building the data, pairs and intervals come on top (minutes)",
+        "note": "with the machine as busy as now; drawing the data, pairs and intervals come on top: about two minutes an evaluation",
     }
 
 
