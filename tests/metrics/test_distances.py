@@ -185,6 +185,18 @@ def test_identical_sets_have_all_shares_full_even_with_copies():
     assert (found.precision, found.recall, found.coverage) == (1.0, 1.0, 1.0)
 
 
+def test_the_rounding_of_a_squared_distance_is_known_and_small():
+    dice = np.random.default_rng(0)
+    a = dice.normal(size=(50, 2048)) + 30
+    b = a + dice.normal(size=a.shape) * 1e-6
+    exact = ((a.astype(np.longdouble) - b) ** 2).sum(1)
+    found, slack = distances._squared(a, b)
+    wrong = np.abs(np.diag(found) - exact.astype(float))
+    assert (wrong <= np.diag(slack)).all()
+    assert wrong.max() > 1e-9, "the premise: digits are lost"
+    assert slack.max() < 1e-6
+
+
 def test_nearest_names_the_nearest_across_blocks(monkeypatch):
     x, y = clouds(23, 31, 4)
     expected = np.linalg.norm(x[:, None] - y[None], axis=-1)
