@@ -171,6 +171,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_killed_in_every_kind_of_stage_and_gone_on_with_it_is_the_same(whole, tmp_path):
     """SIGKILL while drawing, judging, training and evaluating; the same command again each time; then equal, bit for bit."""
     folder = tmp_path / "x"
