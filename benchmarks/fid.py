@@ -8,7 +8,7 @@ lianpu's time includes what the others do not do: hashing each picture, checking
 `lianpu, again` is the same with that cache. Without weights, `--extractor random` takes EfficientNet-Lite0 with random numbers. A
 number is the median of its rounds, a ratio the median over rounds of (theirs / ours) within the same round, of processor seconds (one
 thread), which other work on the machine disturbs less than the clock. Memory is the peak resident
-set of a child process above what the loaded network takes, for n and 3 n pictures.
+set of a child process, for n and 3 n pictures; most of it is torch and the network's activations.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def contenders(net: networks.Extractor, n: int, size: int, cache: Path) -> dict[
 
 
 def peak_mb(name: str, arguments: argparse.Namespace, times: int) -> float:
-    """Peak memory of a fresh process that does nothing but this, above that of the loaded network, in MB."""
+    """Peak memory of a fresh process that does nothing but this, in MB."""
     command = [sys.executable, __file__, "--child", name, "-n", str(arguments.n * times), "--size", str(arguments.size)]
     command += ["--extractor", arguments.extractor, "--threads", str(arguments.threads)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -172,10 +172,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         runs = contenders(net, arguments.n, arguments.size, Path(folder))
         if arguments.child:
-            net(torch.zeros(BATCH, 3, arguments.size, arguments.size, dtype=torch.uint8))
-            before = rss()
             runs[arguments.child]()
-            print(rss() - before)
+            print(rss())
             return
         values = {name: run() for name, run in runs.items()}  # warm; fills the kept cache
         for name, value in values.items():

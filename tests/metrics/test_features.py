@@ -164,6 +164,14 @@ def test_a_store_is_found_again_by_another_store(tmp_path):
     np.testing.assert_array_equal(out[:300, 0], np.arange(300)[::-1])
 
 
+def test_a_file_that_another_process_is_still_writing_is_not_looked_at(tmp_path, caplog):
+    store = Store(tmp_path, Ruler())
+    store.folder.mkdir(parents=True)
+    (store.folder / ".partial-77-abc.safetensors").write_bytes(b"half")
+    assert store.scan().rows == {}
+    assert "damaged" not in caplog.text
+
+
 def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path):
     def peak(n: int) -> int:
         def read(i: int) -> np.ndarray:

@@ -132,7 +132,7 @@ class Store:
     def scan(self) -> Store:
         """Learns of the files that are there, from their headers alone."""
         for path in sorted(self.folder.glob("*.safetensors")) if self.folder.is_dir() else []:
-            if path in self._seen:
+            if path in self._seen or path.name.startswith("."):  # a dot: another process is still writing it
                 continue
             self._seen.add(path)
             facts = self._header(path)
