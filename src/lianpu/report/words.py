@@ -1,0 +1,317 @@
+# ruff: noqa: E501  (a sentence stays on one line, so that the two languages can be read against each other)
+"""Every sentence and label of a report, in English and in Chinese. A key that is missing is an error, not an English word in a Chinese page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lianpu.errors import UsageError
+
+__all__ = ["LANGUAGES", "WORDS", "Words"]
+
+LANGUAGES = ("en", "zh")
+
+# key -> (English, Chinese); {names} are filled in, the same ones in both
+WORDS: dict[str, tuple[str, str]] = {
+    # --- the page
+    "kicker.run": ("A training run", "训练记录"),
+    "kicker.runs": ("A comparison of runs", "训练对比"),
+    "kicker.rows": ("An evaluation", "评测"),
+    "kicker.mixed": ("A report", "报告"),
+    "kicker.experiment": ("An experiment, repeated", "实验复现"),
+    "title.runs": ("{n} training runs", "{n} 次训练"),
+    "title.rows": ("Measurements of {name}", "{name} 的测量结果"),
+    "title.many_rows": ("{n} evaluations side by side", "{n} 项评测对照"),
+    "title.mixed": ("{n} sources", "{n} 项来源"),
+    "title.experiment": ("Peking opera masks by four generators", "四种生成方法下的京剧脸谱"),
+    "contents": ("Contents", "目录"),
+    "footer": (
+        "Made by lianpu {version}. This page needs no network; the same numbers lie beside it as {csv} and {json}. Folded parts are printed when they are open.",
+        "由 lianpu {version} 生成。本页无需联网；同样的数据另存为 {csv} 与 {json}。折叠部分展开后方会打印。",
+    ),
+    "figure": ("Figure {n}.", "图 {n}"),
+    "table": ("Table {n}.", "表 {n}"),
+    "unknown": ("not recorded", "未记录"),
+    # --- sections
+    "section.facts": ("What was run", "运行内容"),
+    "section.samples": ("Pictures", "图像"),
+    "section.curves": ("How training went", "训练过程"),
+    "section.metrics": ("Measurements", "测量结果"),
+    "section.compare": ("Side by side", "并列对照"),
+    "section.rights": ("Rights and provenance", "权利与来源"),
+    "section.cost": ("Recipe and cost", "配方与成本"),
+    "section.settings": ("All settings", "全部设置"),
+    "section.missing": ("What was not run", "未运行的部分"),
+    # --- runs
+    "run.recipe": ("Recipe", "配方"),
+    "run.data": ("Data set", "数据集"),
+    "run.pictures": ("Training pictures", "训练图像"),
+    "run.resolution": ("Resolution", "分辨率"),
+    "run.px": ("{n} px", "{n} 像素"),
+    "run.shown": ("Pictures shown", "已展示图像"),
+    "run.kimg_of": ("{kimg} of {total} thousand", "{kimg} / {total} 千张"),
+    "run.time": ("Training time", "训练时间"),
+    "run.speed": ("Speed", "速度"),
+    "run.per_second": ("{n} pictures a second", "每秒 {n} 张"),
+    "run.device": ("Computed on", "计算设备"),
+    "run.starts": ("Started", "启动次数"),
+    "run.times": ("{n} times", "{n} 次"),
+    "run.seed": ("Seed", "随机种子"),
+    "run.name": ("Run", "训练"),
+    "run.no_tick": ("This run has not logged anything yet.", "此次训练尚无日志。"),
+    "run.first": ("{name}: first samples, after {kimg} thousand pictures.", "{name}：展示 {kimg} 千张图像后的首批样本。"),
+    "run.last": ("{name}: last samples, after {kimg} thousand pictures.", "{name}：展示 {kimg} 千张图像后的最新样本。"),
+    "run.alt": ("A grid of generated masks of {name} after {kimg} thousand training pictures", "{name} 在展示 {kimg} 千张训练图像后生成的脸谱网格"),
+    "run.same_codes": ("All sheets of a run show the same latent codes; nothing was selected.", "同一次训练的样本表使用相同的潜在编码，未经挑选。"),
+    "curve.kimg": ("training pictures shown (thousands)", "已展示的训练图像（千张）"),
+    "curve.loss": ("loss", "损失"),
+    "curve.loss_g": ("generator", "生成器"),
+    "curve.loss_d": ("discriminator", "判别器"),
+    "curve.losses": ("Losses of {name}. They are no measure of quality; they show whether training is steady.", "{name} 的损失曲线。损失不代表质量，只反映训练是否稳定。"),
+    "curve.p": ("strength p", "强度 p"),
+    "curve.r": ("overfitting rₜ", "过拟合指标 rₜ"),
+    "curve.p_caption": ("Strength p of what the discriminator is shown, from 0 (the pictures as they are) upwards.", "判别器所见增强的强度 p，0 表示原图。"),
+    "curve.r_caption": ("Overfitting rₜ, the mean sign of the discriminator's score of real pictures: 0 is none, 1 is complete.", "过拟合指标 rₜ：判别器对真实图像评分符号的均值，0 为无过拟合，1 为完全过拟合。"),
+    # --- metric rows
+    "rows.metric": ("Measure", "指标"),
+    "rows.value": ("Value", "数值"),
+    "rows.interval": ("95 % interval", "95% 区间"),
+    "rows.n": ("n", "n"),
+    "rows.reference": ("reference n", "参照 n"),
+    "rows.extractor": ("Features", "特征"),
+    "rows.resize": ("Resize", "缩放"),
+    "rows.pairing": ("Pairing", "配对"),
+    "rows.note": ("Notes", "备注"),
+    "rows.seed": ("Seed", "种子"),
+    "rows.better": ("Better", "优劣方向"),
+    "better.lower": ("lower", "越低越好"),
+    "better.higher": ("higher", "越高越好"),
+    "better.closer": ("closer to real", "越接近真实越好"),
+    "better.closer_to": ("closer to {value}", "越接近 {value} 越好"),
+    "better.": ("–", "–"),
+    "rows.undefined": ("undefined", "无定义"),
+    "rows.caption": (
+        "Measurements of {name}. n: pictures measured; intervals by bootstrap unless a note says otherwise.",
+        "{name} 的测量结果。n 为参与测量的图像数；除备注另有说明外，区间由自助法得出。",
+    ),
+    "rows.compare_caption": (
+        "The same measures of {n} sources; below each value its 95 % interval and n. Bold: a value whose interval lies beyond all others'; a difference smaller than the intervals is none.",
+        "{n} 项来源的同一指标；数值下方为 95% 区间与 n。粗体：其区间优于其余各项；小于区间的差异不构成差异。",
+    ),
+    "rows.details": ("Protocol of every row: features and their hashes, resize, pairing, seed", "各行的协议：特征及其哈希、缩放、配对与种子"),
+    # --- what a measure is, by its key
+    "gloss.fid": ("Fréchet distance of two sets of pictures, by the standard network", "两组图像的弗雷歇距离（标准网络）"),
+    "gloss.kid": ("kernel distance of two sets of pictures, by the standard network", "两组图像的核距离（标准网络）"),
+    "gloss.fd": ("Fréchet distance of two sets of pictures, by another network", "两组图像的弗雷歇距离（其他网络）"),
+    "gloss.kd": ("kernel distance of two sets of pictures, by another network", "两组图像的核距离（其他网络）"),
+    "gloss.precision": ("share of generated pictures that lie among real ones", "精确率：落在真实图像邻域内的生成图像比例"),
+    "gloss.recall": ("share of real pictures that lie among generated ones", "召回率：落在生成图像邻域内的真实图像比例"),
+    "gloss.density": ("how many real neighbourhoods hold a generated picture", "密度：生成图像所落入的真实邻域数"),
+    "gloss.coverage": ("share of real neighbourhoods that hold a generated picture", "覆盖率：含有生成图像的真实邻域比例"),
+    "gloss.ssim": ("structural similarity of generated to real pictures", "生成图像与真实图像的结构相似度"),
+    "gloss.ms-ssim": ("structural similarity at several scales", "多尺度结构相似度"),
+    "gloss.lpips": ("perceptual distance of generated to real pictures", "生成图像与真实图像的感知距离"),
+    "gloss.diversity": ("perceptual distance among generated pictures", "生成图像之间的感知距离（多样性）"),
+    "gloss.memorisation": (
+        "chance that a generated picture is nearer to a training picture than a held-out real one is",
+        "生成图像比留出的真实图像更接近训练图像的概率（记忆）",
+    ),
+    "gloss.palette": ("share of the skin painted in another of the seven colours", "面部所涂七色中用色不同的比例"),
+    "gloss.symmetry": ("correlation of the lightness with its mirror image", "明度与其镜像的相关（对称性）"),
+    # --- rights
+    "rights.status": ("Rights", "权利状况"),
+    "rights.known": ("known", "已知"),
+    "rights.unknown": ("unknown", "不明"),
+    "rights.licences": ("Licences", "许可"),
+    "rights.fingerprint": ("Fingerprint of the data", "数据指纹"),
+    "rights.model": ("Model, SHA-256", "模型 SHA-256"),
+    "rights.generated": ("The masks shown as generated were made by a model; their files say so (IPTC digital source type).", "标为“生成”的脸谱由模型生成，其文件中已注明（IPTC 数字来源类型）。"),
+    "rights.warning": ("The rights of some training pictures are unknown. Neither the models nor their pictures should be published before that is settled.", "部分训练图像的权利状况不明。在此问题解决之前，不应发布模型及其生成的图像。"),
+    "rights.drawn": ("Every picture called real here was drawn by lianpu from rules and is free to use (CC0-1.0).", "此处所称“真实”图像均由 lianpu 按规则绘制，可自由使用（CC0-1.0）。"),
+    "rights.sources": ("Sources", "来源"),
+    # --- cost
+    "cost.row": ("Row", "方法"),
+    "cost.time": ("Training time", "训练时间"),
+    "cost.parameters": ("Parameters (G + D)", "参数量（生成器 + 判别器）"),
+    "cost.flops": ("GFLOP a picture", "每张图像 GFLOP"),
+    "cost.speed": ("Pictures a second", "每秒图像数"),
+    "cost.caption": (
+        "What each run cost. Time is that of the training loop, resumes included; several runs may have shared the machine: {machine}.",
+        "各次训练的成本。时间为训练循环用时（含续训）；多次训练可能共用同一台机器：{machine}。",
+    ),
+    "cost.changed": ("Changed in every recipe:", "各配方中所作的更改："),
+    # --- the experiment
+    "exp.sub": ("Yan et al. 2023 · scale {scale} · {state}", "Yan 等 2023 · 规模 {scale} · {state}"),
+    "exp.finished": ("complete", "已完成"),
+    "exp.partial": ("not complete: {done} of {total} stages done", "未完成：{total} 个阶段中已完成 {done} 个"),
+    "exp.lead": (
+        "Four ways of training one generator, StyleGAN2, on the same masks, from the same settings, for the same number of pictures: as it is, with ADA, with APA, and as Diffusion-GAN. Only what the discriminator is shown differs.",
+        "同一生成器 StyleGAN2，在相同的脸谱、相同的设置与相同的训练量下，以四种方式训练：原始方式、ADA、APA 与 Diffusion-GAN。唯一的差别在于判别器所看到的图像。",
+    ),
+    "exp.numbers": (
+        "The paper's tables cannot be set beside ours: the text that this was written from has none of their numbers. What is compared is what the paper says in words.",
+        "无法与论文的表格逐数对照：本工作所依据的论文文本不含表中数值。此处对照的是论文的文字结论。",
+    ),
+    "exp.rehearsal": (
+        "This is a rehearsal: it shows that everything works. Its runs are far too short for any of its numbers to say something about the methods.",
+        "这只是一次排演，用以验证流程可行。训练极短，其中任何数值都不能说明方法的优劣。",
+    ),
+    "exp.protocol": ("How it was measured", "测量方式"),
+    "exp.protocol.data": (
+        "Data: {originals} masks drawn from rules, half for training and half held out; each counts four pictures (mirror × colour change, as in the paper). Near-duplicates and relatives of a picture lie on one side: {train} pictures to train on, {test} held out, at {size} px.",
+        "数据：按规则绘制 {originals} 张脸谱，一半用于训练，一半留作检验；每张计四幅图像（镜像 × 变色，同论文）。近似重复及同源图像只出现在一侧：训练 {train} 幅，留出 {test} 幅，{size} 像素。",
+    ),
+    "exp.protocol.own": (
+        "Data: the data set {name}; {train} pictures to train on, {test} held out, at {size} px.",
+        "数据：数据集 {name}；训练 {train} 幅，留出 {test} 幅，{size} 像素。",
+    ),
+    "exp.protocol.train": (
+        "Training: {kimg} thousand pictures a run, seeds {seeds}; batch, learning rates and networks are one and the same for all rows.",
+        "训练：每次展示 {kimg} 千张图像，种子 {seeds}；各方法的批量、学习率与网络完全相同。",
+    ),
+    "exp.protocol.last": (
+        "The last model of each run is measured. None is chosen by its score: choosing the best snapshot on the pictures one reports would flatter it.",
+        "测量的是每次训练的最后一个模型，不按得分挑选：用所报告的图像来挑选最佳快照会高估结果。",
+    ),
+    "exp.protocol.reference": (
+        "Reference: the held-out pictures, which no model has seen. Much of the literature compares with the training pictures instead, which rewards a model that repeats them; such numbers are lower and cannot be set beside these.",
+        "参照：模型从未见过的留出图像。许多文献以训练图像为参照，这会奖励复制训练图像的模型；那样的数值更低，不能与此处并列。",
+    ),
+    "exp.protocol.fakes": (
+        "Generated pictures: {n} of each model, seeds 0 upwards, without truncation.",
+        "生成图像：每个模型 {n} 幅，种子自 0 起，不作截断。",
+    ),
+    "exp.protocol.floor": (
+        "The line “real masks” measures training pictures against the held-out ones: it is what two halves of the same masks are apart, and no generator can be expected below it.",
+        "“真实脸谱”一行以训练图像对留出图像测量：即同一批脸谱两半之间的距离，生成模型不应期望低于它。",
+    ),
+    "exp.protocol.seeds": (
+        "A value is the mean over the seeds, which stand below it one by one; the interval reaches from the lowest to the highest end of the seeds' own 95 % bootstrap intervals. Two seeds are two examples, no distribution.",
+        "数值为各种子的均值，其下列出每个种子的值；区间从各种子 95% 自助区间的最低端到最高端。两个种子只是两个例子，并非分布。",
+    ),
+    "exp.real": ("Real masks (training against held-out)", "真实脸谱（训练对留出）"),
+    "exp.table1": ("Quality: Table 1 of the paper", "质量：论文表 1"),
+    "exp.table1.caption": (
+        "Quality of the generated masks. Arrows say which way is better; bold where a row's interval lies beyond all others'. {headline}",
+        "生成脸谱的质量。箭头表示优劣方向；区间优于其余各行者以粗体标出。{headline}",
+    ),
+    "exp.substitute": (
+        "{name} is not the standard {standard}: its features are others, and the numbers compare within this page only.",
+        "{name} 并非标准的 {standard}：所用特征不同，数值只能在本页之内比较。",
+    ),
+    "exp.method": ("Method", "方法"),
+    "exp.seeds_of": ("seeds: {values}", "各种子：{values}"),
+    "exp.claims": ("What the paper says, and what was found", "论文所述与所见"),
+    "exp.claims.caption": (
+        "The paper's statements in our words, beside the row they speak of. Agrees, disagrees: every seed and every interval lie on that side. Leans: every seed does, but intervals overlap.",
+        "论文的陈述（以我们的话转述），置于其所指的方法旁。“一致”“不一致”：所有种子及其区间都在该侧；“倾向”：所有种子在该侧，但区间重叠。",
+    ),
+    "exp.claim.says": ("The paper says", "论文所述"),
+    "exp.claim.where": ("Where", "出处"),
+    "exp.claim.tried": ("Tried by", "检验方式"),
+    "exp.claim.verdict": ("Found here", "此处结果"),
+    "exp.claim.look": ("Look at the pictures.", "请看图像。"),
+    "verdict.agrees": ("agrees", "一致"),
+    "verdict.leans to it": ("leans to it", "倾向一致"),
+    "verdict.undecided": ("undecided", "不能判定"),
+    "verdict.leans against": ("leans against", "倾向相反"),
+    "verdict.disagrees": ("disagrees", "不一致"),
+    "verdict.not measured": ("not measured", "未测量"),
+    "verdict.eyes": ("for the eye", "有待目鉴"),
+    "exp.figure3": ("Visual comparison: Figure 3 of the paper", "视觉比较：论文图 3"),
+    "exp.figure3.one": (
+        "{name}, seed {seed}: the first {n} pictures, unselected, without truncation.",
+        "{name}，种子 {seed}：最初 {n} 幅，未经挑选，不作截断。",
+    ),
+    "exp.figure3.real": ("Real masks, held out: {n} of them, drawn by lot.", "真实脸谱（留出）：抽签所得 {n} 幅。"),
+    "exp.figure3.alt": ("A grid of {n} masks: {name}", "{n} 张脸谱的网格：{name}"),
+    "exp.figure6": ("Diversity: Figure 6 of the paper", "多样性：论文图 6"),
+    "exp.figure6.caption": (
+        "LPIPS, the perceptual distance between two pictures. Full colour: generated to real, where lower is more alike. Pale: among generated ones, where higher is more diverse. Whiskers are the intervals of the seeds, as in the first table.",
+        "LPIPS，即两幅图像之间的感知距离。深色：生成与真实之间，越低越相似；浅色：生成图像之间，越高越多样。误差线为各种子的区间，同第一张表。",
+    ),
+    "exp.lpips.real": ("generated to real", "生成—真实"),
+    "exp.lpips.fake": ("among generated", "生成—生成"),
+    "exp.lpips.axis": ("LPIPS", "LPIPS"),
+    "exp.table3": ("The colour judge: Table 3 of the paper", "颜色分类：论文表 3"),
+    "exp.table3.lead": (
+        "A ResNet18 learns the seven main colours from {train} real masks and then looks at pictures it has not seen, {per_class} of each colour. Generated masks have no label of their own: a fixed rule of colour measurement sorts them, where the paper sorted by hand; real masks are sorted both by their true label and by that rule.",
+        "ResNet18 从 {train} 张真实脸谱学习七种主色，再判别未见过的图像，每种颜色 {per_class} 幅。生成的脸谱本无标签：论文由人工筛选，此处由固定的颜色测量规则分类；真实脸谱则分别按真实标签与该规则分类。",
+    ),
+    "exp.table3.caption": ("How often the judge names the colour that the label names; exact 95 % intervals (Clopper–Pearson).", "分类器所判颜色与标签一致的比例；精确 95% 区间（Clopper–Pearson）。"),
+    "exp.judge.all": ("All layers were trained, from random weights: ResNet18's ImageNet weights were not at hand.", "未取得 ResNet18 的 ImageNet 权重，因此自随机权重训练全部层。"),
+    "exp.judge.last": ("Only the last layer was trained, on ImageNet weights, as in the paper.", "与论文相同：以 ImageNet 权重初始化，仅训练最后一层。"),
+    "exp.accuracy": ("Accuracy", "准确率"),
+    "exp.correct": ("Correct", "正确数"),
+    "exp.real.label": ("Real masks, by their true label", "真实脸谱（真实标签）"),
+    "exp.real.rule": ("Real masks, by the rule", "真实脸谱（规则分类）"),
+    "exp.confusion": ("Confusion matrices: row, the label; column, what the judge said", "混淆矩阵：行为标签，列为判定"),
+    "exp.confusion.one": ("{name}: rows, the label; columns, what the judge said.", "{name}：行为标签，列为判定。"),
+    "exp.label": ("Label", "标签"),
+    "exp.few": ("Little data: the few-shot curve", "小数据：少样本曲线"),
+    "exp.few.lead": (
+        "The paper's reason for augmentation is that little data lets the discriminator overfit. Here every row is trained again on few originals ({counts}), as long as before, and measured against the same held-out masks.",
+        "论文采用数据增强的理由，是小数据会使判别器过拟合。此处每种方法再以少量原图（{counts} 张）训练同样长的时间，并以相同的留出脸谱测量。",
+    ),
+    "exp.few.caption": (
+        "{metric} against the number of training originals, each counting four pictures. Seed {seeds}; bars are 95 % bootstrap intervals of one run.",
+        "{metric} 随训练原图数量的变化，每张计四幅图像。种子 {seeds}；误差线为单次训练的 95% 自助区间。",
+    ),
+    "exp.few.table": ("The same as numbers.", "同上，列为数字。"),
+    "exp.few.x": ("training originals (logarithmic)", "训练原图数（对数轴）"),
+    "exp.few.all": ("{n} originals", "{n} 张原图"),
+    "exp.training": ("How the runs went", "训练过程"),
+    "exp.everything": ("Every measurement", "全部测量结果"),
+    "exp.everything.one": ("All measures of {name}", "{name} 的全部指标"),
+    "exp.missing.what": ("What", "内容"),
+    "exp.missing.why": ("Why", "原因"),
+    "exp.missing.caption": ("What this page does not show, and why.", "本页未包含的内容及其原因。"),
+    "exp.nothing": ("Nothing has been evaluated yet.", "尚无评测结果。"),
+    "exp.seed": ("{name}, seed {seed}", "{name}，种子 {seed}"),
+    "exp.seed_few": ("{name}, seed {seed}, {n} originals", "{name}，种子 {seed}，{n} 张原图"),
+    # --- colours
+    "colour.red": ("red", "红"),
+    "colour.black": ("black", "黑"),
+    "colour.white": ("white", "白"),
+    "colour.blue": ("blue", "蓝"),
+    "colour.green": ("green", "绿"),
+    "colour.yellow": ("yellow", "黄"),
+    "colour.purple": ("purple", "紫"),
+}  # fmt: skip
+
+
+class Words:
+    """The words of one language."""
+
+    def __init__(self, lang: str) -> None:
+        if lang not in LANGUAGES:
+            raise UsageError(f"there is no language {lang!r}.", fix="Use --lang en or --lang zh.")
+        self.lang, self._column = lang, LANGUAGES.index(lang)
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The words of `key`, filled in; KeyError for a key that is not in the table, which is a bug."""
+        return WORDS[key][self._column].format(**values)
+
+    def pick(self, texts: object) -> str:
+        """A text that a file holds in both languages, {"en": ..., "zh": ...}."""
+        return str(texts.get(self.lang, "")) if isinstance(texts, dict) else str(texts)
+
+    def colour(self, name: str) -> str:
+        """A colour's name; that of a class lianpu does not know stays as the file has it."""
+        return self(f"colour.{name}") if f"colour.{name}" in WORDS else name
+
+    def gloss(self, row: dict[str, Any]) -> str:
+        """What a metric row's measure is, in a few words; nothing for one lianpu does not know."""
+        extra = row.get("extra")
+        key = f"gloss.{extra.get('key')}" if isinstance(extra, dict) else ""
+        return self(key) if key in WORDS else ""
+
+    def duration(self, seconds: object) -> str:
+        """'3 h 05 min', '3 小时 5 分'."""
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds < 1e9:
+            return "–"
+        minutes = round(seconds / 60)
+        hours, rest = divmod(minutes, 60)
+        if self.lang == "zh":
+            return f"{hours} 小时 {rest} 分" if hours else (f"{minutes} 分" if minutes else f"{round(seconds)} 秒")
+        return f"{hours} h {rest:02d} min" if hours else (f"{minutes} min" if minutes else f"{round(seconds)} s")
