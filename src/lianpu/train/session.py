@@ -54,7 +54,7 @@ def train(
     with worlds.join(device) as world:
         folder = RunFolder(out)
         resumed = (out / "config.json").exists()
-        if minutes is not None and not 0 < minutes < 1e9:
+        if minutes is not None and not 0 <= minutes < 1e9:
             raise UsageError(f"--minutes {minutes} is no length of time.")
         if not resumed and out.exists() and not (out.is_dir() and all(p.name.startswith(".") for p in out.iterdir())):
             raise UsageError(f"{out.name} holds something else than a run.", str(out), "Choose a new folder for --out.")
