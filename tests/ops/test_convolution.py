@@ -12,10 +12,17 @@ from torch.testing import assert_close
 from lianpu import losses
 from lianpu.config import StyleGAN2Config
 from lianpu.nets.stylegan2 import Discriminator, Generator
-from lianpu.ops import convolution, plain
+from lianpu.ops import convolution, plain, winograd
 from tests.ops.compare import assert_same, channels_last, randn
 
 TINY = StyleGAN2Config(resolution=16, channel_base=128, channel_max=16, z_dim=8, w_dim=12, mapping_layers=2)
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["products", "convolutions"])
+def either_kind_of_processor(request, monkeypatch):
+    """Which way pays depends on the processor; both must be right on each."""
+    monkeypatch.setattr(winograd, "PRODUCTS", request.param)
+
 
 # x, w, stride, padding, groups: plain, strided with and without a remainder, 1x1, wide, filters channel by channel
 CASES = [

@@ -30,6 +30,7 @@ def test_it_is_the_convolution_and_its_adjoints(n, h, w, tiles, monkeypatch):
 
 
 def test_wide_layers_take_it_and_agree_with_the_library_to_second_order(monkeypatch):
+    monkeypatch.setattr(winograd, "PRODUCTS", True)
     taken = []
     for name in ("correlate", "weight_gradient"):
         fast = getattr(winograd, name)
@@ -41,8 +42,9 @@ def test_wide_layers_take_it_and_agree_with_the_library_to_second_order(monkeypa
     assert set(taken) == {"correlate", "weight_gradient"}
 
 
-def test_a_wide_layer_learns():
+def test_a_wide_layer_learns(monkeypatch):
     """Its result is written over by the activation, which autograd allows only for a tensor that is not a view."""
+    monkeypatch.setattr(winograd, "PRODUCTS", True)
     layer = Conv(256, 256, 3)
     layer(channels_last(randn(4, 256, 16, 16))).square().mean().backward()
     assert layer.weight.grad is not None
@@ -61,6 +63,9 @@ def test_a_wide_layer_learns():
         ((4, 512, 32, 32), torch.bfloat16, False, False),
     ],
 )
-def test_it_is_taken_where_it_was_measured_to_pay(shape, dtype, weights, pays):
+def test_it_is_taken_where_it_was_measured_to_pay(shape, dtype, weights, pays, monkeypatch):
+    monkeypatch.setattr(winograd, "PRODUCTS", True)
     assert winograd.pays(torch.empty(shape, dtype=dtype), shape[1], weights=weights) is pays
     assert not winograd.pays(torch.empty(shape, dtype=dtype, device="meta"), shape[1], weights=weights)
+    monkeypatch.setattr(winograd, "PRODUCTS", False)  # where convolutions outrun products
+    assert not winograd.pays(torch.empty(shape, dtype=dtype), shape[1], weights=weights)
