@@ -12,16 +12,16 @@ from torch.testing import assert_close
 from lianpu import losses
 from lianpu.config import StyleGAN2Config
 from lianpu.nets.stylegan2 import Discriminator, Generator
-from lianpu.ops import convolution, plain, winograd
+from lianpu.ops import convolution, plain, products
 from tests.ops.compare import assert_same, channels_last, randn
 
 TINY = StyleGAN2Config(resolution=16, channel_base=128, channel_max=16, z_dim=8, w_dim=12, mapping_layers=2)
 
 
-@pytest.fixture(autouse=True, params=[True, False], ids=["products", "convolutions"])
+@pytest.fixture(autouse=True, params=["mkl", "onednn", "slow"])
 def either_kind_of_processor(request, monkeypatch):
     """Which way pays depends on the processor; both must be right on each."""
-    monkeypatch.setattr(winograd, "PRODUCTS", request.param)
+    monkeypatch.setattr(products, "KIND", request.param)
 
 
 # x, w, stride, padding, groups: plain, strided with and without a remainder, 1x1, wide, filters channel by channel
@@ -126,3 +126,32 @@ def test_the_memory_order_is_kept():
     y.sum().backward()
     for out in (y, x.grad, w.grad):
         assert out is not None and out.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(
+    ("x", "w", "stride", "padding"),
+    [
+        ((3, 144, 6, 6), (136, 144, 1, 1), 1, 0),  # pointwise
+        ((2, 256, 9, 9), (256, 256, 3, 3), 2, 0),  # wide and strided
+    ],
+)
+def test_in_single_precision_too(x, w, stride, padding):
+    """What is sent to oneDNN's products is single precision only."""
+    assert_same(
+        lambda x, w: convolution.conv(x, w, stride, padding),
+        lambda x, w: plain.conv(x, w, stride, padding),
+        [channels_last(randn(*x)), randn(*w) / w[1] ** 0.5],
+        1e-5,
+    )
+
+
+@pytest.mark.parametrize("w", [(136, 144, 1, 1), (136, 144, 3, 3)])
+def test_a_result_may_be_written_over(w):
+    """As residual blocks do, to save a pass over the pixels."""
+    x, w = channels_last(randn(2, 144, 6, 6)).requires_grad_(), (randn(*w) / 12).requires_grad_()
+    convolution.conv(x, w, padding=w.shape[2] // 2).add_(1).square().sum().backward()
+    grads = [x.grad, w.grad]
+    x.grad = w.grad = None
+    plain.conv(x, w, 1, w.shape[2] // 2).add(1).square().sum().backward()
+    for ours, theirs in zip(grads, [x.grad, w.grad], strict=True):
+        assert_close(ours, theirs, rtol=1e-4, atol=1e-4)

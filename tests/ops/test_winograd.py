@@ -8,8 +8,9 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from lianpu.nets.stylegan2 import Conv
-from lianpu.ops import convolution, plain, winograd
+from lianpu.ops import convolution, plain, products, winograd
 from tests.ops.compare import assert_same, channels_last, randn
+from tests.ops.test_products import KINDS
 
 SIZES = [(1, 2, 2), (7, 4, 4), (1, 10, 10), (3, 16, 16), (2, 64, 64), (2, 6, 50)]  # n, h, w
 
@@ -29,8 +30,9 @@ def test_it_is_the_convolution_and_its_adjoints(n, h, w, tiles, monkeypatch):
     assert_close(winograd.weight_gradient(x, gy), gk, rtol=1e-6, atol=1e-9)
 
 
-def test_wide_layers_take_it_and_agree_with_the_library_to_second_order(monkeypatch):
-    monkeypatch.setattr(winograd, "PRODUCTS", True)
+@pytest.mark.parametrize("kind", KINDS)
+def test_wide_layers_take_it_and_agree_with_the_library_to_second_order(kind, monkeypatch):
+    monkeypatch.setattr(products, "KIND", kind)
     taken = []
     for name in ("correlate", "weight_gradient"):
         fast = getattr(winograd, name)
@@ -42,9 +44,10 @@ def test_wide_layers_take_it_and_agree_with_the_library_to_second_order(monkeypa
     assert set(taken) == {"correlate", "weight_gradient"}
 
 
-def test_a_wide_layer_learns(monkeypatch):
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_wide_layer_learns(kind, monkeypatch):
     """Its result is written over by the activation, which autograd allows only for a tensor that is not a view."""
-    monkeypatch.setattr(winograd, "PRODUCTS", True)
+    monkeypatch.setattr(products, "KIND", kind)
     layer = Conv(256, 256, 3)
     layer(channels_last(randn(4, 256, 16, 16))).square().mean().backward()
     assert layer.weight.grad is not None
@@ -64,8 +67,8 @@ def test_a_wide_layer_learns(monkeypatch):
     ],
 )
 def test_it_is_taken_where_it_was_measured_to_pay(shape, dtype, weights, pays, monkeypatch):
-    monkeypatch.setattr(winograd, "PRODUCTS", True)
+    monkeypatch.setattr(products, "KIND", "mkl")
     assert winograd.pays(torch.empty(shape, dtype=dtype), shape[1], weights=weights) is pays
     assert not winograd.pays(torch.empty(shape, dtype=dtype, device="meta"), shape[1], weights=weights)
-    monkeypatch.setattr(winograd, "PRODUCTS", False)  # where convolutions outrun products
+    monkeypatch.setattr(products, "KIND", "slow")  # where convolutions outrun products
     assert not winograd.pays(torch.empty(shape, dtype=dtype), shape[1], weights=weights)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lianpu.ops import winograd
+from lianpu.ops import products, winograd
 
 __all__ = ["A", "Geometry", "T", "W", "conv", "conv_transpose", "laid_out", "wanted"]
 
@@ -40,6 +40,11 @@ class Geometry(NamedTuple):
         h, width = ((n - 1) * stride - 2 * padding + k for n, k in zip(y.shape[2:], w.shape[2:], strict=True))
         return cls((h, width), (w.shape[2], w.shape[3]), stride, padding, groups)
 
+    def pointwise(self, x: Tensor, w: Tensor) -> bool:
+        """1x1 and a plain matrix product, which torch's own 1x1 convolution leaves to the slower library."""
+        plain = self.kernel == (1, 1) and self.stride == 1 and self.padding == 0 and self.groups == 1
+        return plain and min(w.shape[:2]) >= 128 and products.onednn(x)
+
     @property
     def same(self) -> bool:
         """3x3, and the picture keeps its size."""
@@ -49,12 +54,16 @@ class Geometry(NamedTuple):
 def _a(x: Tensor, w: Tensor, g: Geometry) -> Tensor:
     if g.same and winograd.pays(x, w.shape[0]):
         return winograd.correlate(x, w)
+    if g.pointwise(x, w):
+        return _pictures(products.linear(_pixels(x), w[:, :, 0, 0]), x)
     return F.conv2d(x, w, None, g.stride, g.padding, 1, g.groups)
 
 
 def _t(y: Tensor, w: Tensor, g: Geometry) -> Tensor:
     if g.same and winograd.pays(y, w.shape[1]):
         return winograd.correlate(y, w, turned=True)
+    if g.pointwise(y, w):
+        return _pictures(products.linear(_pixels(y), w[:, :, 0, 0].T), y)
     if g.groups > 1 and g.stride == 1:  # a depthwise filter: turned round it is an ordinary, faster convolution
         return F.conv2d(y, w.flip(2, 3), None, 1, g.kernel[0] - 1 - g.padding, 1, g.groups)
     rest = [
@@ -67,14 +76,35 @@ def _t(y: Tensor, w: Tensor, g: Geometry) -> Tensor:
 def _w(x: Tensor, y: Tensor, g: Geometry) -> Tensor:
     if g.same and winograd.pays(x, y.shape[1], weights=True):
         return winograd.weight_gradient(x, y)
-    by_products = winograd.PRODUCTS and x.device.type == "cpu" and x.dtype == torch.float32
-    if by_products and g.groups == 1 and g.kernel != (1, 1):
-        return _w_by_products(x, y, g)
     like = x.new_empty(y.shape[1], x.shape[1] // g.groups, *g.kernel)
+    if g.pointwise(x, like):
+        return products.linear(_pixels(y).T, _pixels(x).T)[:, :, None, None]
+    if _products_pay(like, g):
+        return _w_by_products(x, y, g)
     stride, padding = [g.stride] * 2, [g.padding] * 2
     return torch.ops.aten.convolution_backward(
         y, x, like, None, stride, padding, [1, 1], False, [0, 0], g.groups, [False, True, False]
     )[1]
+
+
+def _products_pay(w: Tensor, g: Geometry) -> bool:
+    """Whether W, shaped as w, is had sooner by `_w_by_products`; measured, as in `winograd.pays`."""
+    if g.groups > 1 or g.kernel == (1, 1) or w.device.type != "cpu" or w.dtype != torch.float32:
+        return False
+    return products.KIND == "mkl" or (products.KIND == "onednn" and g.stride > 1 and min(w.shape[:2]) >= 256)
+
+
+def _pixels(x: Tensor) -> Tensor:
+    """(n, c, h, w) -> (n h w, c)."""
+    return x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
+
+
+def _pictures(pixels: Tensor, like: Tensor) -> Tensor:
+    """(n h w, c) -> (n, c, h, w), n, h and w those of `like`; not as a view, which may not be written over once it has
+    left a Function.
+    """
+    (n, _, h, w), c = like.shape, pixels.shape[1]
+    return pixels.new_empty(0).set_(pixels.untyped_storage(), 0, (n, c, h, w), (h * w * c, 1, w * c, c))
 
 
 def _w_by_products(x: Tensor, y: Tensor, g: Geometry) -> Tensor:
@@ -106,7 +136,7 @@ def _w_by_products(x: Tensor, y: Tensor, g: Geometry) -> Tensor:
                     taps[:, :, :, a * kw + b] = some[
                         :, down : down + s * (r - 1) + 1 : s, right : right + s * (w - 1) + 1 : s
                     ]
-            total.addmm_(part.reshape(-1, o).T, taps.view(-1, kh * kw * i))
+            products.add_product(total[None], part.reshape(1, -1, o), taps.view(1, -1, kh * kw * i), first=False)
     return kernels
 
 

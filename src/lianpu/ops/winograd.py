@@ -5,7 +5,7 @@ output tile of 2x2 pixels,
     Y = A^T [(G g G^T) * (B^T d B)] A.
 
 Summed over channels, the product * is one matrix product for each of the 16 coordinates of a tile. Where `pays` says
-so this is 1.3 to 2 times as fast on a CPU with AVX2 as oneDNN's convolution. (The last row of B^T has the other sign here, and
+so this is 1.3 to 2 times as fast on a CPU as oneDNN's convolution. (The last row of B^T has the other sign here, and
 with it that of A: an output is then a sum of outer terms and one difference less.)
 """
 
@@ -18,12 +18,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lianpu.ops import products
+
 __all__ = ["correlate", "pays", "weight_gradient"]
 
-PRODUCTS = torch.backends.cpu.get_cpu_capability() != "AVX512"
-"""Whether matrix products keep up with oneDNN's convolutions on this processor. Measured, one thread: with AVX2 both run at
-about 100 GFLOP/s, and fewer multiplications win; with AVX-512 (AMD Zen 5) convolutions run at 250, MKL's products still at 100.
-"""
 _TILES = 512  # of one block, so that its 16 matrices stay in the cache
 
 
@@ -34,12 +32,20 @@ def pays(x: Tensor, channels: int, *, weights: bool = False) -> bool:
     Where it does not pay the transforms cost more than the products save: of the pixels, for few channels; of the
     kernels, for few pixels.
     """
-    if not PRODUCTS:
+    least = _LEAST.get((products.KIND, weights))
+    if least is None or x.device.type != "cpu" or x.dtype != torch.float32:
         return False
     n, i, h, w = x.shape
-    narrow, few = (32, 1024) if weights else (256, 256)
-    enough = min(i, channels) >= narrow and n * h * w >= few
-    return enough and h % 2 == 0 and w % 2 == 0 and x.device.type == "cpu" and x.dtype == torch.float32
+    return min(i, channels) >= least[0] and n * h * w >= least[1] and h % 2 == 0 and w % 2 == 0
+
+
+_LEAST = {
+    ("mkl", False): (256, 256),
+    ("mkl", True): (32, 1024),
+    ("onednn", False): (128, 1024),
+    ("onednn", True): (256, 256),
+}
+"""Channels and pixels from which it was measured to pay, by kind of products and whether for the weights."""
 
 
 # An operator with its operands and result: to slice them anew for each block would take as long as to compute.
@@ -192,7 +198,7 @@ def correlate(x: Tensor, w: Tensor, *, turned: bool = False) -> Tensor:
         if block.size not in plans:
             plans[block.size] = _Tiles(x, block.size, ring=True), _Pixels(pixels, block.size)
         tiles, result = plans[block.size]
-        torch.bmm(tiles.of(x, block), u, out=result.matrices)
+        products.multiply(tiles.of(x, block), u, result.matrices)
         result.into(pixels, block)
     return y
 
@@ -207,7 +213,7 @@ def weight_gradient(x: Tensor, y: Tensor) -> Tensor:
         if block.size not in plans:
             plans[block.size] = _Tiles(x, block.size, ring=True), _Tiles(y, block.size, ring=False)
         of_x, of_y = plans[block.size]
-        u.baddbmm_(of_y.of(y, block).transpose(1, 2), of_x.of(x, block), beta=min(number, 1))
+        products.add_product(u, of_y.of(y, block), of_x.of(x, block), first=number == 0)
     half = _gt(u.view(4, 4, o, i), u.new_empty(3, 4, o, i)).transpose(0, 1)
     w = torch.empty(o, i, 3, 3, dtype=u.dtype, memory_format=torch.channels_last)
     _gt(half, w.permute(3, 2, 0, 1))
