@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lianpu import files
-from lianpu.errors import CheckFailed, DataError, LianpuError, ResourceError, UsageError
+from lianpu.errors import CheckFailed, DataError, LianpuError, ModelError, ResourceError, UsageError
 
 if TYPE_CHECKING:
     from lianpu.data.build import Report as BuildReport
@@ -456,7 +456,9 @@ def doctor(folder: Path) -> list[tuple[str, str, bool]]:
         for path in sorted(checkpoint.SHIPPED.glob("*/model.json")):
             checkpoint.load_model(path.parent)
             names.append(path.parent.name)
-        return ", ".join(names) or "none"
+        if not names:
+            raise ModelError("none: this installation is not whole.")
+        return ", ".join(names)
 
     look("Python", lambda: f"{platform.python_version()} on {platform.platform(terse=True)}")
     look("torch", torch_build)
