@@ -153,6 +153,9 @@ class TrainConfig:
     """Thousands of real pictures the discriminator is shown before the run ends."""
     seed: int = 0
     """All randomness is a function of this number."""
+    class_groups: bool = False
+    """Fill each minibatch-stddev group with one class, the classes in turn: D then sees whether the pictures of a class differ,
+    not only that the classes do."""
     mirror: bool = True
     """Show each picture left-right mirrored with probability 1/2."""
     lr_g: float = 0.0025
@@ -196,6 +199,8 @@ class TrainConfig:
                 f"batch {self.batch} is not a multiple of net.mbstd_group {self.net.mbstd_group}.",
                 fix="Change one of them: -s batch=16 -s net.mbstd_group=4.",
             )
+        if self.class_groups and not self.net.classes:
+            raise UsageError("class_groups needs classes.", fix="-s net.classes=7, or -s class_groups=false")
         for names, low, high in (
             (("kimg", "tick_kimg", "snapshot_kimg"), 1e-6, 1e9),
             (("lr_g", "lr_d"), 0.0, 1.0),

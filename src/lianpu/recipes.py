@@ -86,13 +86,14 @@ _YAN_2023 = TrainConfig(  # 256 px, batch 64: the seed counts r_t over 4 x 64 = 
     snapshot_kimg=200,
 )
 _OPERA_MASK_64 = (
-    replace(  # as conditional StyleGAN2s of small pictures are trained, without path length and style mixing;
-        _TINY_64,  # with them and with noise, a first run drew one face per colour, its edges made of noise
+    replace(  # without noise, path length and style mixing: with them a first run drew one face per colour, its edges
+        _TINY_64,  # made of noise. One class to a group: several colours in it differ enough to please minibatch-stddev
         net=replace(_TINY_64.net, classes=7, noise=False),
         augment=AugmentConfig(mode="ada"),
         kimg=800,
         path_weight=0.0,
         style_mixing=0.0,
+        class_groups=True,
         snapshot_kimg=4,
     )
 )

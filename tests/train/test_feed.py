@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lianpu.errors import DataError
-from lianpu.train.feed import Feed, rows
+from lianpu.train.feed import Feed, class_rows, rows
 from tests.train.toys import Blobs
 
 
@@ -57,3 +57,27 @@ def test_two_processes_share_a_batch_by_stride():
 def test_batch_larger_than_the_data_is_refused_with_a_way_out():
     with pytest.raises(DataError, match=r"batch \(64\) is larger than the data set \(40 pictures\)(.|\n)*-s batch="):
         Feed(Blobs(), batch=64, seed=0)
+
+
+@given(seed=st.integers(0, 9), groups=st.integers(1, 5), size=st.integers(1, 4))
+def test_each_group_holds_one_class_and_every_picture_has_its_turn(seed, groups, size):
+    labels = [0] * 5 + [2] * 11 + [1] * 8  # no class 3, sizes differ
+    shown: Counter[int] = Counter()
+    for step in range(-(-3 * 11 * 4 // groups)):  # walks through all of the largest class
+        batch = [index for index, _ in class_rows(seed, step, groups * size, size, labels)]
+        for i in range(groups):
+            assert len({labels[index] for index in batch[i::groups]}) == 1  # as minibatch_stddev groups them
+        shown.update(batch)
+    assert set(shown) == set(range(24))
+    for label in (0, 1, 2):
+        turns = [shown[i] for i in range(24) if labels[i] == label]
+        assert max(turns) - min(turns) <= 1
+
+
+def test_a_batch_by_classes_is_the_same_for_any_split_among_processes():
+    pictures = Blobs()
+    whole = next(iter(Feed(pictures, batch=8, seed=0, class_group=4)))
+    assert whole.labels[0::2].unique().numel() == whole.labels[1::2].unique().numel() == 1
+    for rank in range(2):
+        part = next(iter(Feed(pictures, batch=8, seed=0, class_group=4, rank=rank, world=2)))
+        assert torch.equal(part.images, whole.images[rank::2])

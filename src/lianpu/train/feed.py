@@ -4,10 +4,11 @@ processes changes nothing.
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -17,9 +18,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from lianpu import images
 from lianpu.errors import DataError
-from lianpu.randomness import generator
+from lianpu.randomness import generator, mix
 
-__all__ = ["Batch", "Feed", "Pictures", "rows"]
+__all__ = ["Batch", "Feed", "Pictures", "class_rows", "rows"]
 
 
 class Pictures(Protocol):
@@ -57,6 +58,31 @@ def rows(seed: int, step: int, batch: int, count: int) -> list[tuple[int, int]]:
     return result
 
 
+def class_rows(seed: int, step: int, batch: int, group: int, labels: Sequence[int]) -> list[tuple[int, int]]:
+    """Like `rows`, but each minibatch-stddev group, pictures i, i + m, i + 2 m, ... with m = batch / group, holds one class. The
+    classes take turns whatever their sizes; each is an endless walk of its own.
+    """
+    members = _members(tuple(labels))
+    groups = batch // group
+    result = [(0, 0)] * batch
+    for i in range(groups):
+        turn, which = divmod(step * groups + i, len(members))
+        own = members[which]
+        walk = rows(mix(seed, "class", which), turn, group, len(own))
+        for k, (index, mirrored) in enumerate(walk):
+            result[i + k * groups] = own[index], mirrored
+    return result
+
+
+@lru_cache(maxsize=2)
+def _members(labels: tuple[int, ...]) -> list[list[int]]:
+    """The pictures of each class that has any."""
+    members: dict[int, list[int]] = {}
+    for index, label in enumerate(labels):
+        members.setdefault(label, []).append(index)
+    return [members[label] for label in sorted(members)]
+
+
 _MEMORY = 1 << 30  # bytes of decoded pictures that stay in memory, over all workers
 
 
@@ -78,16 +104,14 @@ class _Rows(Dataset):
 
 
 class _Steps:
-    """The batch sampler: rows of step, step + 1, ... for one process."""
+    """The batch sampler: one process's rows of step, step + 1, ..."""
 
-    def __init__(self, seed: int, step: int, batch: int, count: int, rank: int, world: int) -> None:
-        self.at = (seed, step, batch, count, rank, world)
+    def __init__(self, of: Callable[[int], list[tuple[int, int]]], step: int, rank: int, world: int) -> None:
+        self.of, self.step, self.rank, self.world = of, step, rank, world
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        seed, step, batch, count, rank, world = self.at
-        while True:
-            yield rows(seed, step, batch, count)[rank::world]
-            step += 1
+        for step in itertools.count(self.step):
+            yield self.of(step)[self.rank :: self.world]
 
 
 def _stack(items: list[tuple[np.ndarray, int]]) -> tuple[Tensor, Tensor]:
@@ -106,7 +130,10 @@ def _deaf(worker: int) -> None:
 
 
 class Feed:
-    """Batches from a given step on. Raises DataError where the batch is larger than the data."""
+    """Batches from a given step on. Raises DataError where the batch is larger than the data.
+
+    class_group: pictures in a group of one class (`class_rows`); 0 for one walk through all.
+    """
 
     def __init__(
         self,
@@ -116,6 +143,7 @@ class Feed:
         seed: int,
         step: int = 0,
         mirror: bool = True,
+        class_group: int = 0,
         workers: int = 0,
         rank: int = 0,
         world: int = 1,
@@ -128,9 +156,15 @@ class Feed:
                 f"Add pictures, or use a smaller batch: -s batch={max(len(pictures) // 4 * 4, 1)}",
             )
         self.device = torch.device(device)
+        count = len(pictures)
+        if class_group:
+            labels = [pictures.label(i) for i in range(count)]
+            of = partial(class_rows, seed, batch=batch, group=min(class_group, batch), labels=labels)
+        else:
+            of = partial(rows, seed, batch=batch, count=count)
         self.loader = DataLoader(
             _Rows(pictures, mirror, _MEMORY // max(workers, 1)),
-            batch_sampler=_Steps(seed, step, batch, len(pictures), rank, world),  # type: ignore[arg-type]
+            batch_sampler=_Steps(of, step, rank, world),  # type: ignore[arg-type]
             collate_fn=_stack,
             num_workers=workers,
             worker_init_fn=_deaf if workers else None,

@@ -278,6 +278,7 @@ class _Session:
             seed=c.seed,
             step=loop.clock.step,
             mirror=c.mirror,
+            class_group=c.net.mbstd_group if c.class_groups else 0,
             workers=c.data_workers,
             rank=self.world.rank,
             world=self.world.size,
