@@ -99,7 +99,7 @@ def _source(model: str) -> str:
     return str(Path(model).resolve()) if Path(model).exists() else model
 
 
-OF_RECIPE = ("d_architecture", "mbstd_group", "mbstd_channels", "time", "noise", "half_resolutions")
+OF_RECIPE = ("d_architecture", "mbstd_group", "mbstd_channels", "time", "half_resolutions")
 """What the recipe says of the networks even in fine-tuning: it is the discriminator's, or does not change a weight."""
 
 
