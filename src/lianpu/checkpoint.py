@@ -134,7 +134,7 @@ def find_model(name: str | Path) -> Path:
     for folder in (path, path / "model", SHIPPED / str(name)):
         if (folder / "model.json").is_file():
             return folder
-    known = [p.parent.name for p in SHIPPED.glob("*/model.json")]
+    known = _shipped()
     if not path.exists() and len(path.parts) > 1:
         raise ModelError(f"there is no {path}.", "", "Give a model folder, a run, or the name of a shipped model.")
     if path.is_file():
@@ -150,9 +150,13 @@ def find_model(name: str | Path) -> Path:
     raise ModelError(f"no model named {name}.", "", did_you_mean(str(name), known) if known else "")
 
 
+def _shipped() -> dict[str, Path]:
+    return {p.parent.name: p.parent for p in SHIPPED.glob("*/model.json")}
+
+
 def shipped(name: str) -> Path:
     """The folder of a shipped model; `name` may come from a stranger's file and is never taken as a path."""
-    known = {p.parent.name: p.parent for p in SHIPPED.glob("*/model.json")}
+    known = _shipped()
     if name not in known:
         raise ModelError(f"no shipped model is named {name!r}.", "", "Say where the model is: --model FOLDER")
     return known[name]
