@@ -178,6 +178,11 @@ class TrainConfig:
     """Half-life of the generator's moving average, in thousands of pictures."""
     ema_ramp: float = 0.05
     """The half-life is at most this share of the pictures shown so far; 0 for no ramp."""
+    blur_sigma: float = 0.0
+    """Blur of all that D is shown at first, as a standard deviation in pixels: D then judges shapes before edges, which
+    give every early picture away (Karras et al. 2021, App. F); 0 for none."""
+    blur_kimg: float = 0.0
+    """Thousands of pictures over which that blur fades away."""
     freeze_d: int = 0
     """Highest-resolution discriminator blocks kept frozen (Mo et al. 2020), for fine-tuning on few pictures."""
     tick_kimg: float = 4.0
@@ -201,12 +206,18 @@ class TrainConfig:
             )
         if self.class_groups and not self.net.classes:
             raise UsageError("class_groups needs classes.", fix="-s net.classes=7, or -s class_groups=false")
+        if bool(self.blur_sigma) != bool(self.blur_kimg):
+            raise UsageError(
+                "blur_sigma and blur_kimg belong together: one of them is 0.",
+                fix="-s blur_sigma=4 -s blur_kimg=80, or neither",
+            )
         for names, low, high in (
             (("kimg", "tick_kimg", "snapshot_kimg"), 1e-6, 1e9),
             (("lr_g", "lr_d"), 0.0, 1.0),
             (("r1_gamma", "path_weight"), 0.0, 1e6),
             (("style_mixing", "path_decay"), 0.0, 1.0),
-            (("ema_kimg", "ema_ramp"), 0.0, 1e6),
+            (("ema_kimg", "ema_ramp", "blur_kimg"), 0.0, 1e6),
+            (("blur_sigma",), 0.0, self.net.resolution / 8),
             (("r1_every", "path_every", "keep", "samples"), 1, 10**6),
             (("data_workers",), 0, 256),
             (("freeze_d",), 0, len(self.net.resolutions) - 1),
