@@ -14,6 +14,7 @@ from lianpu.errors import UsageError, did_you_mean
 
 __all__ = [
     "AugmentConfig",
+    "PairSettings",
     "StyleGAN2Config",
     "TrainConfig",
     "from_dict",
@@ -139,6 +140,48 @@ class AugmentConfig:
             raise UsageError("augment.noise_std must lie in 0 to 100, and 0 < beta_start <= beta_end < 1.")
         if not 1 <= self.t_min <= self.t_max <= 100_000:
             raise UsageError(f"augment.t_min {self.t_min} and t_max {self.t_max} must satisfy 1 <= t_min <= t_max.")
+
+
+@dataclass(frozen=True)
+class PairSettings:
+    """What a translator is shown in training: sketches with their pictures, and a colour reference for each (Yan et al. 2023,
+    "Image translation network framework"; Zhang et al. 2020, Sec. 3.3)."""
+
+    easy: float = 0.5
+    """Share of sketches whose reference is another picture, one of the most alike."""
+    hard: float = 0.2
+    """Share of sketches whose reference is another picture, less alike. The rest have their own picture, deformed."""
+    bend: float = 0.06
+    """How far the points of a thin-plate spline move when a picture is deformed: standard deviation, in widths of the picture."""
+    turn: float = 8.0
+    """Most degrees a deformed picture is turned by."""
+    zoom: float = 0.15
+    """Most by which a deformed picture is enlarged or made smaller."""
+    shift: float = 0.06
+    """Most by which a deformed picture is moved, in widths of it."""
+    half: float = 0.25
+    """Share of deformed pictures of which one half only is left, and its mirror image takes the place of the other."""
+    recolour: float = 0.5
+    """Share of examples whose picture and reference are both painted anew: all hues turned, lightness and saturation changed."""
+    hue: float = 60.0
+    """Most degrees by which hues are turned."""
+    tone: float = 0.25
+    """Most by which lightness and saturation are changed."""
+    lines: float = 0.8
+    """Share of sketches drawn by XDoG with random parameters, thinned, thickened, shaken and broken; the rest are drawn plainly."""
+
+    def __post_init__(self) -> None:
+        for name, high in (
+            ("easy", 1), ("hard", 1), ("bend", 0.1), ("turn", 180), ("zoom", 0.5), ("shift", 0.5), ("half", 1), ("recolour", 1),
+            ("hue", 180), ("tone", 0.5), ("lines", 1),
+        ):  # fmt: skip
+            if not 0 <= getattr(self, name) <= high:  # not-a-number is in no range
+                raise UsageError(f"pairs.{name} is {getattr(self, name)}, outside 0 to {high:g}.")
+        if self.easy + self.hard > 1:
+            raise UsageError(
+                f"pairs.easy {self.easy:g} and pairs.hard {self.hard:g} are more than all sketches together.",
+                fix="Let their sum be at most 1.",
+            )
 
 
 @dataclass(frozen=True)
