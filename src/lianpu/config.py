@@ -6,6 +6,7 @@ A configuration from disk is checked by `from_dict`: unknown keys, wrong types a
 from __future__ import annotations
 
 import dataclasses
+import types
 import typing
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -14,11 +15,15 @@ from lianpu.errors import UsageError, did_you_mean
 
 __all__ = [
     "AugmentConfig",
+    "LossWeights",
     "PairSettings",
+    "RunConfig",
     "StyleGAN2Config",
     "TrainConfig",
+    "TranslateConfig",
     "from_dict",
     "override",
+    "run_from_dict",
     "to_dict",
 ]
 
@@ -275,36 +280,167 @@ class TrainConfig:
         return self.r1_gamma or 0.0002 * self.net.resolution**2 / self.batch
 
 
+@dataclass(frozen=True)
+class LossWeights:
+    """What each loss of a translator counts, under the seed's names (Yan et al. 2023, "Image composition network"); 0 leaves a loss out."""
+
+    feat: float = 10.0
+    """phi_1, of L_feat: on examples whose reference is the picture itself, deformed, the features of the result are the picture's."""
+    perc: float = 1.0
+    """phi_2, of L_perc: deep features of the result are the picture's, whatever the reference."""
+    context: float = 10.0
+    """phi_3, of L_context: the result has features of the reference, wherever."""
+    adv: float = 10.0
+    """phi_4, of L_adv: the discriminator takes the result for a picture."""
+    domain: float = 10.0
+    """phi_5, of L_domain: a sketch and its picture are alike in the intermediate domain (CoCosNet)."""
+    reg: float = 1.0
+    """phi_6, of L_reg: warped to the sketch and back, the reference is as it was (CoCosNet)."""
+    flow: float = 10.0
+    """Of the known flow: where the reference is the picture itself, deformed, a place matches where it went (CoCosNet). Not in the seed."""
+    maps: float = 10.0
+    """Of feature matching: the discriminator's own features of the result are the picture's (Wang et al. 2018). Not in the seed."""
+    kl: float = 0.0
+    """Of the style's distance to a standard normal one (SPADE with an encoder)."""
+
+    def __post_init__(self) -> None:
+        for name in _names(type(self)):
+            if not 0 <= getattr(self, name) <= 1e6:  # not-a-number is in no range
+                raise UsageError(f"weights.{name} is {getattr(self, name)}, outside 0 to 1e+06.")
+
+
+@dataclass(frozen=True)
+class TranslateConfig:
+    """One training run of a translator: sketch and colour reference in, picture out."""
+
+    net: CocosNetConfig | SpadeConfig = field(default_factory=CocosNetConfig)
+    pairs: PairSettings = field(default_factory=PairSettings)
+    weights: LossWeights = field(default_factory=LossWeights)
+    features: Literal["auto", "vgg19", "vgg16", "random"] = "auto"
+    """The network whose features the losses compare; auto: VGG19 if its weights are here, else VGG16, else one of random numbers.
+    A run keeps what it began with."""
+    batch: int = 8
+    """Sketches in a global minibatch, over all processes."""
+    kimg: float = 1000.0
+    """Thousands of sketches painted before the run ends."""
+    seed: int = 0
+    """All randomness is a function of this number."""
+    mirror: bool = True
+    """Show each picture left-right mirrored with probability 1/2."""
+    lr_g: float = 0.0001
+    """Adam's learning rate of the translator."""
+    lr_d: float = 0.0004
+    """Adam's learning rate of the discriminator, larger (Heusel et al. 2017)."""
+    ema_kimg: float = 10.0
+    """Half-life of the translator's moving average, in thousands of pictures."""
+    ema_ramp: float = 0.05
+    """The half-life is at most this share of the pictures shown so far; 0 for no ramp."""
+    tick_kimg: float = 4.0
+    """A progress line, a sample sheet and a log entry every so many thousand pictures."""
+    snapshot_kimg: float = 20.0
+    """A checkpoint every so many thousand pictures."""
+    keep: int = 2
+    """Checkpoints kept."""
+    samples: int = 8
+    """Examples on a sample sheet, one to a row."""
+    data_workers: int = 0
+    """Processes that make examples; results do not depend on it."""
+
+    def __post_init__(self) -> None:
+        for names, low, high in (
+            (("batch", "keep", "samples"), 1, 10**6),
+            (("kimg", "tick_kimg", "snapshot_kimg"), 1e-6, 1e9),
+            (("lr_g", "lr_d"), 0.0, 1.0),
+            (("ema_kimg", "ema_ramp"), 0.0, 1e6),
+            (("data_workers",), 0, 256),
+        ):
+            for name in names:
+                if not low <= getattr(self, name) <= high:  # not-a-number is in no range
+                    raise UsageError(f"{name} is {getattr(self, name)}, outside {low:g} to {high:g}.")
+        w, spade = self.weights, isinstance(self.net, SpadeConfig)
+        if spade and (w.domain or w.reg or w.flow):
+            raise UsageError(
+                "weights.domain, weights.reg and weights.flow are of a correspondence, and SPADE finds none.",
+                fix="-s weights.domain=0 -s weights.reg=0 -s weights.flow=0",
+            )
+        if w.kl and not (spade and self.net.vae):
+            raise UsageError("weights.kl needs an encoder of styles.", fix="-s weights.kl=0, or SPADE with -s net.vae=true")
+
+
+RunConfig = TrainConfig | TranslateConfig
+"""What a run is told."""
+
+
 def to_dict(config: Any) -> dict[str, Any]:
     """A nested plain dictionary, ready for json."""
     return dataclasses.asdict(config)
 
 
-def _check_keys(kind: type, values: dict[str, Any], path: str) -> None:
-    known = {f.name: f for f in dataclasses.fields(kind)}
+def _groups(hint: Any) -> tuple[type, ...]:
+    """The configurations an option may hold: one, several where it is a union, none for a plain value."""
+    of_union = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    return tuple(kind for kind in of_union if dataclasses.is_dataclass(kind))
+
+
+def _names(kind: type) -> set[str]:
+    return {f.name for f in dataclasses.fields(kind)}
+
+
+def _told_by_keys(kinds: tuple[type, ...], values: dict[str, Any], path: str) -> type:
+    """Which of several configurations is meant: the one with exactly these keys, or the only one that has them all."""
+    exact = [kind for kind in kinds if _names(kind) == values.keys()]
+    possible = exact or [kind for kind in kinds if _names(kind) >= values.keys()]
+    if len(possible) > 1:
+        raise UsageError(
+            f"{path or 'the configuration'} may be {' or '.join(kind.__name__ for kind in possible)}.",
+            f"given: {', '.join(values) or 'nothing'}",
+            "Give more of its options.",
+        )
+    return possible[0] if possible else min(kinds, key=lambda kind: len(values.keys() - _names(kind)))
+
+
+def _settled(kind: type, values: dict[str, Any], path: str) -> dict[str, Any]:
+    """`values` with keys checked, and those of a union made the configuration they are."""
+    hints = typing.get_type_hints(kind)
+    for key in values:
+        if key not in _names(kind):
+            raise UsageError(f"unknown option {path}{key}.", fix=did_you_mean(key, _names(kind)))
+    settled = dict(values)
     for key, value in values.items():
-        if key not in known:
-            raise UsageError(f"unknown option {path}{key}.", fix=did_you_mean(key, known))
-        hint = typing.get_type_hints(kind)[key]
-        if dataclasses.is_dataclass(hint):
-            if not isinstance(value, dict):
-                raise UsageError(f"{path}{key} must be a group of options, not {value!r}.")
-            _check_keys(typing.cast(type, hint), value, f"{path}{key}.")
+        kinds = _groups(hints[key])
+        if kinds and not isinstance(value, dict):
+            raise UsageError(f"{path}{key} must be a group of options, not {value!r}.")
+        if len(kinds) == 1:
+            settled[key] = _settled(kinds[0], value, f"{path}{key}.")
+        elif kinds:
+            settled[key] = _from_dict(_told_by_keys(kinds, value, f"{path}{key}"), value, f"{path}{key}.")
+    return settled
+
+
+def _from_dict(kind: type[T], values: dict[str, Any], path: str) -> T:
+    from pydantic import TypeAdapter, ValidationError
+
+    settled = _settled(kind, values, path)
+    try:
+        return TypeAdapter(kind).validate_python(settled)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(f"option {path}{where}: {first['msg']} (got {first['input']!r}).") from None
 
 
 def from_dict(kind: type[T], values: dict[str, Any]) -> T:
     """A checked configuration from plain values; raises UsageError that names the option."""
-    from pydantic import TypeAdapter, ValidationError
-
     if not isinstance(values, dict):
         raise UsageError(f"expected a group of options, got {type(values).__name__}.")
-    _check_keys(kind, values, "")
-    try:
-        return TypeAdapter(kind).validate_python(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UsageError(f"option {where}: {first['msg']} (got {first['input']!r}).") from None
+    return _from_dict(kind, values, "")
+
+
+def run_from_dict(values: dict[str, Any]) -> RunConfig:
+    """A run's configuration, of whichever kind it is."""
+    if not isinstance(values, dict):
+        raise UsageError(f"expected a group of options, got {type(values).__name__}.")
+    return from_dict(_told_by_keys(typing.get_args(RunConfig), values, ""), values)
 
 
 def override(config: T, settings: list[str]) -> T:

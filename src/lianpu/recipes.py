@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from lianpu.config import AugmentConfig, StyleGAN2Config, TrainConfig
+from lianpu.config import AugmentConfig, RunConfig, StyleGAN2Config, TrainConfig
 from lianpu.errors import UsageError, did_you_mean
 
 __all__ = ["RECIPES", "Recipe", "find"]
@@ -17,7 +17,7 @@ class Recipe:
 
     name: str
     about: str
-    config: TrainConfig
+    config: RunConfig
     cost: str = "not measured"
     """Machine and time."""
     score: str = "not run yet"
