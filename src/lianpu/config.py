@@ -14,10 +14,13 @@ from typing import Any, Literal, TypeVar
 from lianpu.errors import UsageError, did_you_mean
 
 __all__ = [
+    "SYMMETRIES",
     "AugmentConfig",
+    "CocosNetConfig",
     "LossWeights",
     "PairSettings",
     "RunConfig",
+    "SpadeConfig",
     "StyleGAN2Config",
     "TrainConfig",
     "TranslateConfig",
@@ -103,6 +106,148 @@ class StyleGAN2Config:
     def num_ws(self) -> int:
         """Style vectors a picture takes: 2 log2(resolution) - 2."""
         return 2 * len(self.resolutions)
+
+
+SYMMETRIES = ("off", "both", "left", "right")
+"""What a translation may ask of the two halves of a face: each for itself, both alike, or one as the other is."""
+
+
+def _check_ranges(config: Any, ranges: dict[str, tuple[float, float]]) -> None:
+    for name, (low, high) in ranges.items():
+        if not low <= getattr(config, name) <= high:  # not-a-number is in no range
+            raise UsageError(f"{name} is {getattr(config, name)}, outside {low:g} to {high:g}.")
+
+
+@dataclass(frozen=True)
+class PaintingConfig:
+    """What CoCosNet and SPADE have in common: a generator of SPADE blocks and a discriminator that looks at patches."""
+
+    resolution: int = 256
+    """Height and width of the pictures: a power of two, 16 to 1024."""
+    condition_channels: int = 6
+    """What the network is told of a line drawing: ink, two distances to it, x, y and |x|."""
+    width: int = 64
+    """Channels of the generator at full resolution; they double at every halving."""
+    width_max: int = 1024
+    """Most channels the generator has."""
+    hidden: int = 128
+    """Channels between the condition and the modulation of a SPADE block."""
+    discriminator_width: int = 64
+    """Channels after the discriminator's first convolution; they double at each one, up to eight times as many."""
+    discriminator_layers: int = 4
+    """Convolutions of a discriminator before its score; the last one keeps the size, the others halve it."""
+    discriminator_scales: int = 2
+    """Discriminators, each on the picture at half the size of the one before."""
+
+    def __post_init__(self) -> None:
+        if not _power_of_two(self.resolution) or not 16 <= self.resolution <= MAX_RESOLUTION:
+            raise UsageError(
+                f"resolution {self.resolution} is not a power of two from 16 to {MAX_RESOLUTION}.",
+                fix="Use 64, 128, 256, 512 or 1024.",
+            )
+        _check_ranges(self, {
+            "condition_channels": (1, 64), "width": (1, MAX_CHANNELS), "width_max": (1, MAX_CHANNELS),
+            "hidden": (1, MAX_CHANNELS), "discriminator_width": (1, MAX_CHANNELS), "discriminator_layers": (2, 6),
+            "discriminator_scales": (1, 4),
+        })  # fmt: skip
+
+    def channels(self, resolution: int) -> int:
+        """Of the generator at `resolution`."""
+        return min(self.width * self.resolution // resolution, self.width_max)
+
+
+@dataclass(frozen=True)
+class CocosNetConfig(PaintingConfig):
+    """Sizes of a CoCosNet (Zhang et al. 2020; Yan et al. 2023, "Image translation network framework"); the defaults are `paper`."""
+
+    encoder_width: int = 64
+    """Channels after the first convolution of each domain's encoder; they double at each of the next three."""
+    encoder_max: int = 512
+    """Most channels an encoder has."""
+    encoder_blocks: int = 3
+    """SPADE blocks at an encoder's end."""
+    feature_width: int = 256
+    """Channels of the intermediate domain W, in which sketch and reference are compared."""
+    trunk_blocks: int = 4
+    """Residual blocks that both domains share."""
+    match_kernel: Literal[1, 3] = 3
+    """A place is matched with its neighbours, so many to a side."""
+    descriptor: int = 0
+    """Length of the descriptors matched, learnt from the match_kernel's window; 0 matches all the window's features as they are."""
+    warp_stride: Literal[2, 4] = 4
+    """Pixels to a side of each place that is matched."""
+    temperature: float = 0.01
+    """tau, the softness of the match: cosines are divided by it before the softmax."""
+    attention: bool = True
+    """A non-local block (Zhang et al. 2019, SAGAN) in the generator, before its last but one doubling, and in the discriminators."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_ranges(self, {
+            "encoder_width": (1, MAX_CHANNELS), "encoder_max": (1, MAX_CHANNELS), "encoder_blocks": (1, 16),
+            "feature_width": (1, MAX_CHANNELS), "trunk_blocks": (1, 32), "descriptor": (0, MAX_CHANNELS),
+            "temperature": (1e-4, 10.0),
+        })  # fmt: skip
+        if self.match_kernel not in (1, 3) or self.warp_stride not in (2, 4):
+            raise UsageError("match_kernel must be 1 or 3, and warp_stride 2 or 4.")
+
+    @classmethod
+    def paper(cls) -> CocosNetConfig:
+        """256 px, as published: for a GPU with 11 GB or more."""
+        return cls()
+
+    @classmethod
+    def small(cls) -> CocosNetConfig:
+        """128 px, for one or two thousand pictures and one GPU."""
+        return cls(
+            resolution=128, width=32, width_max=512, hidden=64, encoder_width=32, encoder_max=256, encoder_blocks=2,
+            feature_width=128, trunk_blocks=3, descriptor=64, warp_stride=2, attention=False, discriminator_width=48,
+        )  # fmt: skip
+
+    @classmethod
+    def nano(cls) -> CocosNetConfig:
+        """64 px, for one core of a CPU. Places of 2 pixels, so that lines and thin regions still have some of their own."""
+        return cls(
+            resolution=64, width=16, width_max=128, hidden=32, encoder_width=16, encoder_max=64, encoder_blocks=1,
+            feature_width=48, trunk_blocks=2, descriptor=64, warp_stride=2, attention=False, discriminator_width=32,
+            discriminator_layers=3,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SpadeConfig(PaintingConfig):
+    """Sizes of a SPADE (Park et al. 2019), the network Yan et al. 2023 compare with; the defaults are `paper`."""
+
+    vae: bool = False
+    """Encode the reference to a style z: without it SPADE never sees the reference."""
+    z_dim: int = 256
+    """Length of the style z."""
+    style_width: int = 64
+    """Channels after the style encoder's first convolution; they double at each one, up to eight times as many."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_ranges(self, {"z_dim": (1, MAX_CHANNELS), "style_width": (1, MAX_CHANNELS)})
+
+    @classmethod
+    def paper(cls, *, vae: bool = False) -> SpadeConfig:
+        """256 px, as published."""
+        return cls(vae=vae)
+
+    @classmethod
+    def small(cls, *, vae: bool = False) -> SpadeConfig:
+        """128 px, the generator and discriminator of `CocosNetConfig.small`."""
+        return cls(
+            resolution=128, width=32, width_max=512, hidden=64, discriminator_width=48, vae=vae, z_dim=128, style_width=32
+        )
+
+    @classmethod
+    def nano(cls, *, vae: bool = False) -> SpadeConfig:
+        """64 px, the generator and discriminator of `CocosNetConfig.nano`."""
+        return cls(
+            resolution=64, width=16, width_max=128, hidden=32, discriminator_width=32, discriminator_layers=3, vae=vae,
+            z_dim=64, style_width=16,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
