@@ -21,6 +21,8 @@ import lianpu
 from lianpu import config as configuration
 from lianpu import files
 from lianpu.errors import LianpuError, ModelError, did_you_mean
+from lianpu.nets.cocosnet import CocosNet
+from lianpu.nets.spade import PatchDiscriminator, Spade
 from lianpu.nets.stylegan2 import Discriminator, Generator
 
 __all__ = ["KINDS", "Model", "find_model", "load_model", "load_state", "newest_state", "save_model", "save_state"]
@@ -45,7 +47,11 @@ class Kind(NamedTuple):
     discriminator: type[nn.Module]
 
 
-KINDS: dict[str, Kind] = {"stylegan2": Kind(configuration.StyleGAN2Config, Generator, Discriminator)}
+KINDS: dict[str, Kind] = {
+    "stylegan2": Kind(configuration.StyleGAN2Config, Generator, Discriminator),
+    "cocosnet": Kind(configuration.CocosNetConfig, CocosNet, PatchDiscriminator),
+    "spade": Kind(configuration.SpadeConfig, Spade, PatchDiscriminator),
+}
 """The kinds of models by name."""
 
 

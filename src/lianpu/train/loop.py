@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import filelock
@@ -34,11 +35,12 @@ _TIME_IS_UP = 1000  # beside signal numbers, which are below 128
 
 
 class Update(NamedTuple):
-    """One optimiser step: which network learns, the name of its loss in the log, the loss."""
+    """One optimiser step: which network learns, the name of its loss in the log, the loss, and what it is the sum of, for the log."""
 
     learner: str
     name: str
     loss: Tensor
+    parts: Mapping[str, Tensor] = MappingProxyType({})
 
 
 @dataclass
@@ -208,8 +210,9 @@ class Loop(Generic[B]):
         if not torch.isfinite(total_norm + update.loss.detach()):
             raise self._diverged(update, batch, draw)
         optimiser.step()
-        total, count = self.means.get(update.name, (torch.zeros([], device=self.world.device), 0))
-        self.means[update.name] = total + update.loss.detach(), count + 1
+        for name, loss in {update.name: update.loss, **update.parts}.items():
+            total, count = self.means.get(name, (torch.zeros([], device=self.world.device), 0))
+            self.means[name] = total + loss.detach(), count + 1
 
     def _diverged(self, update: Update, batch: B, draw: Draw) -> Diverged:
         """Names the first layer whose output is not finite, by playing the step again with ears at every layer."""
