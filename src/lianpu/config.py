@@ -308,7 +308,7 @@ class PairSettings:
     """Share of sketches whose reference is another picture, one of the most alike."""
     hard: float = 0.2
     """Share of sketches whose reference is another picture, less alike. The rest have their own picture, deformed."""
-    bend: float = 0.06
+    bend: float = 0.045
     """How far the points of a thin-plate spline move when a picture is deformed: standard deviation, in widths of the picture."""
     turn: float = 8.0
     """Most degrees a deformed picture is turned by."""
