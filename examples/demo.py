@@ -191,6 +191,8 @@ def main() -> None:
         run,
         "-s",
         "tick_kimg=0.25",
+        "-s",
+        "blur_kimg=5",
         "--minutes",
         str(options.minutes),
     )

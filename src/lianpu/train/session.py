@@ -109,14 +109,16 @@ def _net_of(name: str) -> tuple[config.StyleGAN2Config, checkpoint.Model]:
 
 
 def _fine_tuning(chosen: TrainConfig, net: config.StyleGAN2Config) -> TrainConfig:
-    """The recipe for a generator that exists: p may move five times as fast, and the moving average, which is good
-    already, needs no ramp (Karras et al. 2020a, transfer learning).
+    """The recipe for a generator that exists: p may move five times as fast, the moving average, which is good already,
+    needs no ramp (Karras et al. 2020a, transfer learning), and shapes need no learning behind a blur.
     """
     return replace(
         chosen,
         net=replace(net, **{name: getattr(chosen.net, name) for name in OF_RECIPE}),
         augment=replace(chosen.augment, speed_kimg=min(chosen.augment.speed_kimg, 100.0)),
         ema_ramp=0.0,
+        blur_sigma=0.0,
+        blur_kimg=0.0,
     )
 
 
