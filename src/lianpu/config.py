@@ -232,7 +232,14 @@ class SpadeConfig(PaintingConfig):
     def small(cls, *, vae: bool = False) -> SpadeConfig:
         """128 px, the generator and discriminator of `CocosNetConfig.small`."""
         return cls(
-            resolution=128, width=32, width_max=512, hidden=64, discriminator_width=48, vae=vae, z_dim=128, style_width=32
+            resolution=128,
+            width=32,
+            width_max=512,
+            hidden=64,
+            discriminator_width=48,
+            vae=vae,
+            z_dim=128,
+            style_width=32,
         )
 
     @classmethod
