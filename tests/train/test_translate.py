@@ -215,7 +215,7 @@ def test_a_translator_is_no_generator(trained, tmp_path):
 
 
 def test_the_average_is_what_is_saved_and_the_discriminator_lies_beside(trained):
-    method, out = trained
+    _, out = trained
     network, model = checkpoint.load_model(out, None)
     tensors, _ = checkpoint.load_state(checkpoint.states(out / "checkpoints")[-1])
     for prefix, net in (("task.G_ema.", network), ("task.D.", checkpoint.load_discriminator(out, model.kind))):
