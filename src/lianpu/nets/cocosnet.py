@@ -4,6 +4,8 @@ of Yan et al. 2023: an alignment network finds for each place of the drawing its
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -11,13 +13,13 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from lianpu.config import SYMMETRIES, CocosNetConfig
 from lianpu.errors import UsageError, did_you_mean
-from lianpu.nets.spade import SLOPE, Composition, Painted, PositionalNorm, SpadeBlock, check_inputs
+from lianpu.nets.spade import SLOPE, Composition, Pad, Painted, PositionalNorm, SpadeBlock, check_inputs
 from lianpu.ops.convolution import laid_out
 from lianpu.ops.warp import warp
 
 __all__ = ["Alignment", "CocosNet", "DomainEncoder", "ResidualBlock"]
 
-PAD = "reflect"
+PAD: Pad = "reflect"
 
 
 class DomainEncoder(nn.Module):
@@ -33,13 +35,11 @@ class DomainEncoder(nn.Module):
         widths = [channels, *(min(c.encoder_width * min(2**i, 8), c.encoder_max) for i in range(5))]
         strides = [1, 2, 1, 2 if c.warp_stride == 4 else 1, 1]
         self.convs = nn.ModuleList(
-            spectral_norm(nn.Conv2d(a, b, 3, s, 1)) for a, b, s in zip(widths[:-1], widths[1:], strides, strict=True)
+            spectral_norm(nn.Conv2d(a, b, 3, s, 1)) for (a, b), s in zip(pairwise(widths), strides, strict=True)
         )
-        last = widths[-1]
-        outs = [last] * (c.encoder_blocks - 1) + [c.feature_width]
         self.blocks = nn.ModuleList(
             SpadeBlock(a, b, channels, c.hidden, PositionalNorm, PAD)
-            for a, b in zip([last, *outs[:-1]], outs, strict=True)
+            for a, b in pairwise([widths[-1]] * c.encoder_blocks + [c.feature_width])
         )
 
     def forward(self, picture: Tensor) -> Tensor:
@@ -109,9 +109,7 @@ class CocosNet(nn.Module):
         super().__init__()
         c = self.config = config
         self.alignment = Alignment(c)
-        self.composition = Composition(
-            c, 3 + c.condition_channels, PositionalNorm, pad=PAD, attention=c.attention
-        )
+        self.composition = Composition(c, 3 + c.condition_channels, PositionalNorm, pad=PAD, attention=c.attention)
         side = c.resolution // c.warp_stride
         centres = (torch.arange(side) * 2 + 1) / side - 1
         self.register_buffer("xy", torch.stack(torch.meshgrid(centres, centres, indexing="xy")), persistent=False)

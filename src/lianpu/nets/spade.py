@@ -5,7 +5,8 @@ with: a generator whose every normalisation is modulated by the drawing, its opt
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Literal, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -107,6 +108,7 @@ def _over_processes(mean: Tensor) -> Tensor:
 
 
 Norm = Callable[[int], nn.Module]
+Pad = Literal["zeros", "reflect"]
 
 
 class Spatial(nn.Module):
@@ -114,7 +116,7 @@ class Spatial(nn.Module):
     alpha = 1 + gamma.
     """
 
-    def __init__(self, channels: int, condition: int, hidden: int, norm: Norm, pad: str) -> None:
+    def __init__(self, channels: int, condition: int, hidden: int, norm: Norm, pad: Pad) -> None:
         super().__init__()
         self.norm = norm(channels)
         self.shared = nn.Conv2d(condition, hidden, 3, padding=1, padding_mode=pad)
@@ -133,7 +135,7 @@ class SpadeBlock(nn.Module):
     where the number of channels changes.
     """
 
-    def __init__(self, channels: int, out: int, condition: int, hidden: int, norm: Norm, pad: str = "zeros") -> None:
+    def __init__(self, channels: int, out: int, condition: int, hidden: int, norm: Norm, pad: Pad = "zeros") -> None:
         super().__init__()
         middle = min(channels, out)
         self.spade0 = Spatial(channels, condition, hidden, norm, pad)
@@ -175,7 +177,7 @@ class Composition(nn.Module):
     """A chain of SPADE blocks from 8x8 to the picture. It starts from the condition at that size, or from a style z."""
 
     def __init__(
-        self, config: PaintingConfig, condition: int, norm: Norm, *, pad: str = "zeros", z_dim: int = 0, attention: bool = False
+        self, config: PaintingConfig, condition: int, norm: Norm, *, pad: Pad = "zeros", z_dim: int = 0, attention: bool = False
     ) -> None:  # fmt: skip
         super().__init__()
         c = config
@@ -228,9 +230,7 @@ class StyleEncoder(nn.Module):
         c = config
         halvings = (c.resolution // 4).bit_length() - 1
         widths = [3, *(c.style_width * min(2**i, 8) for i in range(halvings))]
-        self.convs = nn.ModuleList(
-            spectral_norm(nn.Conv2d(a, b, 3, 2, 1, bias=False)) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.convs = nn.ModuleList(spectral_norm(nn.Conv2d(a, b, 3, 2, 1, bias=False)) for a, b in pairwise(widths))
         self.mu = nn.Linear(widths[-1] * 16, c.z_dim)
         self.logvar = nn.Linear(widths[-1] * 16, c.z_dim)
 
@@ -307,9 +307,12 @@ class PatchScale(nn.Module):
     def __init__(self, config: PaintingConfig) -> None:
         super().__init__()
         c = config
-        widths = [c.condition_channels + 3, *(c.discriminator_width * min(2**i, 8) for i in range(c.discriminator_layers))]
+        widths = [
+            c.condition_channels + 3,
+            *(c.discriminator_width * min(2**i, 8) for i in range(c.discriminator_layers)),
+        ]
         self.convs = nn.ModuleList()
-        for i, (a, b) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+        for i, (a, b) in enumerate(pairwise(widths)):
             stride = 1 if i == c.discriminator_layers - 1 else 2
             conv = nn.Conv2d(a, b, KERNEL, stride, KERNEL // 2, bias=i == 0)  # later biases a mean would take off again
             self.convs.append(conv if i == 0 else spectral_norm(conv))
