@@ -89,7 +89,7 @@ def train(
     device: str = "auto",
     report: Reporter | None = None,
 ) -> Path:
-    """Trains a generator in folder `out`, or goes on where the run there stopped; returns the folder of its newest model.
+    """Trains a generator or a translator in folder `out`, or goes on where the run there stopped; returns the folder of its newest model.
 
     report: who hears of the progress (`lianpu.progress.Progress`); nobody if None.
     """
@@ -454,7 +454,7 @@ def doctor(folder: Path) -> list[tuple[str, str, bool]]:
 
         names = []
         for path in sorted(checkpoint.SHIPPED.glob("*/model.json")):
-            checkpoint.load_model(path.parent)
+            checkpoint.load_model(path.parent, None)
             names.append(path.parent.name)
         if not names:
             raise ModelError("none: this installation is not whole.")

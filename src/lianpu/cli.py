@@ -251,7 +251,7 @@ def train(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Train a generator; run again with the same --out to go on where it stopped.
+    """Train a generator or a translator; run again with the same --out to go on where it stopped.
 
     Several processes: torchrun --nproc-per-node 2 -m lianpu train ...
 
@@ -318,18 +318,17 @@ def train(
 def _print_cost(recipe: str, settings: list[str] | None, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from lianpu import api, config, recipes
+    from lianpu import api
 
     cost = api.dry_run(recipe, settings)
-    per_image = cost.flops_per_image(config.override(recipes.find(recipe).config, settings or []))
     if as_json:
-        _json({**asdict(cost), "memory_bytes": cost.memory_bytes, "flops_per_image": per_image})
+        _json({**asdict(cost), "memory_bytes": cost.memory_bytes, "flops_per_image": cost.flops_per_image})
         return
     for name, count in cost.parameters.items():
         _out(f"{name}: {count:,} parameters")
     for name, flops in cost.flops.items():
         _out(f"{name}: {flops / 1e12:.3f} TFLOP an update, {cost.saved_bytes[name] / 2**30:.2f} GiB of activations")
-    _out(f"per picture: {per_image / 1e9:.1f} GFLOP")
+    _out(f"per picture: {cost.flops_per_image / 1e9:.1f} GFLOP")
     _out(f"predicted memory of one process: {cost.memory_bytes / 2**30:.2f} GiB, without convolution workspaces")
 
 

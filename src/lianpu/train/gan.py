@@ -4,7 +4,6 @@ discriminator is shown (`augment/`); losses, regularisers and their order are th
 
 from __future__ import annotations
 
-import contextlib
 import copy
 from collections.abc import Iterator
 
@@ -17,7 +16,7 @@ from lianpu.nets.stylegan2 import Discriminator, Generator
 from lianpu.ops.resample import gaussian
 from lianpu.randomness import Draw, mix
 from lianpu.train.feed import Batch
-from lianpu.train.loop import Adam, Clock, Update
+from lianpu.train.loop import Adam, Clock, Update, only
 from lianpu.train.world import World
 
 __all__ = ["GanTask"]
@@ -25,21 +24,11 @@ __all__ = ["GanTask"]
 LEAST_BLUR = 0.2  # pixels: less moves no pixel by a level
 
 
-@contextlib.contextmanager
-def only(learner: nn.Module, frozen: frozenset[str] = frozenset()) -> Iterator[None]:
-    """Inside the block only `learner` learns (without its `frozen` parameters)."""
-    for name, parameter in learner.named_parameters():
-        parameter.requires_grad_(name not in frozen)
-    try:
-        yield
-    finally:
-        learner.requires_grad_(False)
-
-
 class GanTask(nn.Module):
     """G, D, G's moving average, the policy and the running path length: everything that changes is in its state_dict."""
 
     path_mean: Tensor
+    remedy = "Lower the learning rates or raise r1_gamma"
 
     def __init__(self, config: TrainConfig, world: World | None = None) -> None:
         super().__init__()
