@@ -131,20 +131,22 @@ def perceptual_loss(mine: Tensor, its: Tensor) -> Tensor:
 
 
 def contextual_loss(
-    mine: Maps, others: Maps, weights: Sequence[float] = (0.0, 0.0, 2.0, 4.0, 8.0), places: int = 1024
+    mine: Maps, others: Maps, weights: Sequence[float] = (0.0, 1.0, 2.0, 4.0, 8.0), places: tuple[int, int] = (64, 1024)
 ) -> Tensor:
     """Yan et al. 2023, Eq. 17: L_context = sum_l omega_l [-log (1 / n_l sum_i max_j A^l(phi_i(^x_B), phi_j(y_B)))].
 
-    mine: of what was painted (^x_B, not the seed's x_B - mean); others: of the reference y_B. A^l is the affinity of features, see
-    `contextual`; the seed's "A domain" is a slip. Maps of more than `places` places are averaged down first, as in Zhang et
-    al. 2020's code, whose omega are the default.
+    mine: of what was painted (^x_B, not the seed's x_B - mean(x_B)); others: of the reference y_B. A^l is the affinity of features, see
+    `contextual`; the seed's "A domain" is a slip. weights: omega_l, those of Zhang et al. 2020's code, brought to the sum 1.
+    places: a map of more is averaged down to at most so many, as in that code; one of fewer is left out, too few to be a distribution:
+    relu5_2 says nothing below 128 px.
     """
+    least, most = places
+    used = [(w, x, y) for w, x, y in zip(weights, mine, others, strict=True) if w and x[0, 0].numel() >= least]
     terms = []
-    for w, x, y in zip(weights, mine, others, strict=True):
-        if w:
-            stride = max(1, math.ceil(math.sqrt(x.shape[2] * x.shape[3] / places)))
-            terms.append(w * contextual(F.avg_pool2d(x, stride), F.avg_pool2d(y, stride)).mean())
-    return torch.stack(terms).sum()
+    for w, x, y in used:
+        stride = max(1, math.ceil(math.sqrt(x[0, 0].numel() / most)))
+        terms.append(w * contextual(F.avg_pool2d(x, stride), F.avg_pool2d(y, stride)).mean())
+    return torch.stack(terms).sum() / sum(w for w, _, _ in used)
 
 
 def contextual(x: Tensor, y: Tensor, bandwidth: float = 0.1, chunk: int = 1024) -> Tensor:

@@ -490,16 +490,19 @@ PERCEPTUAL_LAYERS = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")
 class Perceptual(Pyramid):
     """The maps phi_l that losses compare, each divided by its root mean square on flat discs, so that one weight means the same for
     every layer and for every trunk: what VGG19 calls large depends on whose VGG19 it is, Caffe's, torchvision's or a random one.
+
+    Measured here rather than written down, for files that nobody has seen yet; on drawn masks the sizes are the same within a third.
     """
 
-    balance = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
-    """lambda_l of Eq. 15, as in Zhang et al. 2020's code."""
+    balance = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
+    """lambda_l of Eq. 15. Zhang et al. 2020's 1/32, 1/16, 1/8, 1/4, 1 are for maps as they come, of VGG16's sizes 2.3, 5.2, 8.1, 5.9
+    and 2.9; on maps of size 1 that is 0.02, 0.11, 0.35, 0.51, 1."""
     deep = PERCEPTUAL_LAYERS.index("relu4_2")
     """The layer of Eq. 16, which knows what is where but no longer every pixel's shade."""
     gains: Tensor
 
-    def __init__(self, name: str, trunk: str, values: dict[str, Tensor], sha256: str = "") -> None:
-        super().__init__(trunk, PERCEPTUAL_LAYERS, values, sha256)
+    def __init__(self, name: str, shape: str, values: dict[str, Tensor], sha256: str = "") -> None:
+        super().__init__(shape, PERCEPTUAL_LAYERS, values, sha256)
         self.name = name
         with torch.no_grad():
             sizes = torch.stack([x.square().mean().sqrt() for x in super().forward(_discs(16, 64))])
@@ -537,7 +540,7 @@ def perceptual_name(name: str = "auto") -> Literal["vgg19", "vgg16", "random"]:
     return name  # type: ignore[return-value]
 
 
-def perceptual(name: str = "auto", device: torch.device | str = "cpu", path: Path | None = None) -> Perceptual:
+def perceptual(name: str = "auto") -> Perceptual:
     """The features that translation losses compare; its `name` and `sha256` say which they are. Never downloads.
 
     random: a VGG19 that has learnt nothing. Its maps still tell edges and textures apart (Ustyuzhaninov et al. 2017), and a run needs
@@ -546,10 +549,9 @@ def perceptual(name: str = "auto", device: torch.device | str = "cpu", path: Pat
     name = perceptual_name(name)
     with torch.device("cpu"):  # whatever the caller's default, "meta" too: the numbers drawn and measured here are real
         if name == "random":
-            return Perceptual(name, "vgg19", _random_vgg19()).to(device)
-        found = weights.locate(name, path)
-        values, sha256 = weights.tensors(name, found), weights.source_of(name, found).sha256
-        return Perceptual(name, name, values, sha256).to(device)
+            return Perceptual(name, "vgg19", _random_vgg19())
+        found = weights.locate(name)
+        return Perceptual(name, name, weights.tensors(name, found), weights.source_of(name, found).sha256)
 
 
 def _random_vgg19() -> dict[str, Tensor]:
