@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
-from scipy.spatial import ConvexHull, cKDTree
+from scipy.spatial import ConvexHull, KDTree
 
 from lianpu import images
 from lianpu import palette as paint
@@ -29,20 +29,22 @@ PAPER = 0.04  # ink below this is the paper's
 GAP = 8.0  # pixels at 256: openings of a line up to this wide let no paint through
 NECK = 0.6  # a region that narrows to this share of its width is still one
 OUTLINED = 0.5  # share of the box around all lines that the regions of a closed outline fill; of an ellipse 0.79
-INKED = 0.03  # share of the face in solid ink from which a drawing has its black painted already, and no region is black
+INKED = (
+    0.03  # share of the face in solid ink from which a drawing has its black painted already, and no region is black
+)
 SEAM = 0.6  # pixels, softness of a border between two paints where no line covers it
 STRANGER = 25.0  # Delta E from which a colour is none of the paints
 DARK = 30.0  # L* below which paint is black, and an outline of it a line
 
-# What makes two regions alike; fitted on 200 pairs of drawn masks, by the paints of regions of the same name.
+# What makes two regions alike: fitted on 200 pairs of drawn masks by the paints of regions of the same name, and then by eye.
 PLACE = 6.8  # for the Wasserstein distance of their shapes, in faces
 THICKNESS = 0.55  # for the square of the log ratio of their thickness
 SIZE = 0.05  # for that of their sizes
 OVERLAP = 0.04  # of the share of a region that lies on the other: this much counts as none
 MIRRORED = 0.84  # what the overlap with the mirror image of a region counts
 LINE = 0.026  # faces: black that is nowhere thicker is a line of the reference, not a region
-BENEATH = 0.5  # most say of the paint that lies beneath a region, the larger the region the more
-LARGE = 0.03  # of the face: a region with half of that say
+BENEATH = 0.9  # most say of the paint that lies beneath a region, the larger the region the more
+LARGE = 0.2  # of the face: a region with half of that say
 DOUBT = 0.03  # the share of votes that no paint is denied
 SAME = 0.8  # cost of one paint on both sides of a line
 STRANGE = 0.31  # cost of paints side by side that nowhere touch in the reference
@@ -162,7 +164,7 @@ def regions_of_lines(lines: np.ndarray) -> tuple[Regions, list[str]]:
     ink = lines > INK * np.percentile(some, 95)  # thin lines of a small picture are grey
     rows, columns = np.nonzero(ink)
     enough = OUTLINED * (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
-    depth = np.asarray(ndimage.distance_transform_edt(~ink))
+    depth = ground.depth(~ink)
     for gap in (GAP, 2 * GAP):
         number = _closed(depth, gap * min(ink.shape) / 256)
         if (number >= 0).sum() >= enough:
@@ -193,7 +195,7 @@ def _closed(depth: np.ndarray, gap: float) -> np.ndarray:
     """int (h, w): the closed regions from 0, -1 on the ground; `depth` is the distance to ink, which lies where it is 0."""
     depth = np.pad(depth, 1, constant_values=1)  # the page goes on around the picture
     number = hills(np.where(depth > 0, depth + 1, 0), NECK, 1 + gap / 2)
-    number = number[tuple(ndimage.distance_transform_edt(number == 0, return_distances=False, return_indices=True))]
+    number = number[ground.nearest(number > 0)]
     inside = ~np.isin(number, np.concatenate([number[0], number[-1], number[:, 0], number[:, -1]]))
     parts = ground.parts(inside)
     sizes = np.bincount(parts.ravel(), minlength=2)
@@ -212,7 +214,7 @@ def regions_of_paints(pixels: np.ndarray, palette: Palette) -> tuple[Regions, np
     depth = np.zeros(face.shape)
     for k in range(len(palette.rgb)):
         mask = np.pad((kind == k) & face, 1)
-        depth = np.maximum(depth, ndimage.distance_transform_edt(mask)[1:-1, 1:-1])
+        depth = np.maximum(depth, ground.depth(mask)[1:-1, 1:-1])
     number = hills(np.where(depth > 0, depth + 1, 0), NECK, countries=kind) - 1
     owner = np.zeros(number.max() + 1, int)
     owner[number[face]] = kind[face]
@@ -370,7 +372,7 @@ def correspondence(matched: Matched, side: int) -> Correspondence:
         scale = np.sqrt(np.diagonal(b.spread[j]) / np.diagonal(a.spread[i]))
         target = b.centre[j] + (points[here] - a.centre[i]) * flip * scale
         wanted = target * (b.frame.width, b.frame.height) + (b.frame.x, b.frame.y)
-        at = there[cKDTree(there[:, ::-1]).query(wanted)[1]]  # the nearest pixel that is in the region
+        at = there[KDTree(there[:, ::-1]).query(wanted)[1]]  # the nearest pixel that is in the region
         cell = (at + 0.5) / b.number.shape * side
         index[here] = cell[:, 0].astype(int) * side + cell[:, 1].astype(int)
     ground_here = own < 0
@@ -384,4 +386,4 @@ def correspondence(matched: Matched, side: int) -> Correspondence:
 def _grid(side: int, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Row and column of the pixels in the middle of side x side places."""
     rows, columns = (((np.arange(side) + 0.5) / side * n).astype(int) for n in shape)
-    return np.ix_(rows, columns)
+    return rows[:, None], columns[None]

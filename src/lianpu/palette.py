@@ -35,6 +35,13 @@ class Palette(NamedTuple):
     shares: np.ndarray
     """float64 (k,), the share of the face that each covers; they sum to 1."""
 
+    def with_paper(self) -> Palette:
+        """The same with the white of the paper, which covers no share of the face."""
+        white = np.full((1, 3), 255, np.uint8)
+        return Palette(
+            np.concatenate([self.rgb, white]), np.concatenate([self.lab, to_lab(white)]), np.append(self.shares, 0.0)
+        )
+
 
 class Shares(NamedTuple):
     """Each pixel as a mixture of two paints: (1 - share) of the first and `share` of the second."""
@@ -114,13 +121,13 @@ def shares(pixels: np.ndarray, palette: Palette) -> Shares:
     """
     lab = to_lab(pixels)
     nearest = _nearest(lab, palette.lab)
-    inside = _steps(lab) < 2 * STEP
+    exact = np.linalg.norm(lab - palette.lab[nearest], axis=-1) < 2  # a dot of a paint, however small
+    inside = exact | (_steps(lab) < 2 * STEP)
     first, second, share = nearest.copy(), nearest.copy(), np.zeros(nearest.shape, np.float32)
     if not inside.any():
         return Shares(first, second, share)
-    at = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
     edge = ~inside
-    first[edge] = nearest[tuple(at)][edge]
+    first[edge] = nearest[ground.nearest(inside)][edge]
     x, rgb = pixels[edge].astype(np.float32), palette.rgb.astype(np.float32)
     near = _within(np.where(inside, nearest, -1), len(rgb), REACH)
     second[edge], share[edge] = _second(x, first[edge], near[edge], rgb)

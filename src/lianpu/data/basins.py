@@ -13,9 +13,7 @@ __all__ = ["hills"]
 Pair = tuple[tuple[slice, ...], tuple[slice, ...]]
 
 
-def hills(
-    height: np.ndarray, valley: float, level: float = np.inf, countries: np.ndarray | None = None
-) -> np.ndarray:
+def hills(height: np.ndarray, valley: float, level: float = np.inf, countries: np.ndarray | None = None) -> np.ndarray:
     """float (...) -> int32 (...): the hill of each cell, numbered from 1, the highest first; 0 where `height` is 0.
 
     Two hills are one where the pass between them is at least `valley` times as high as the lower of their summits, or
@@ -57,15 +55,13 @@ def _touching(ndim: int) -> list[Pair]:
     return [(tuple(ends[s][0] for s in step), tuple(ends[s][1] for s in step)) for step in steps]
 
 
-def _join(
-    height: np.ndarray, summit: np.ndarray, countries: np.ndarray, valley: float, level: float
-) -> np.ndarray:
+def _join(height: np.ndarray, summit: np.ndarray, countries: np.ndarray, valley: float, level: float) -> np.ndarray:
     """The summit that stands for each summit, after hills were joined over their passes from the highest pass down."""
     flat, stands = height.ravel(), np.arange(height.size)
 
     def head(hill: int) -> int:
         while stands[hill] != hill:
-            stands[hill] = hill = stands[stands[hill]]
+            hill = int(stands[hill])
         return hill
 
     for low, first, second in _passes(height, summit, countries):
