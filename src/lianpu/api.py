@@ -101,7 +101,7 @@ def train(
     device: str = "auto",
     report: Reporter | None = None,
 ) -> Path:
-    """Trains a generator in folder `out`, or goes on where the run there stopped; returns the folder of its newest model.
+    """Trains a generator or a translator in folder `out`, or goes on where the run there stopped; returns the folder of its newest model.
 
     report: who hears of the progress (`lianpu.progress.Progress`); nobody if None.
     """

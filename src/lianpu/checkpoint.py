@@ -45,12 +45,15 @@ class Kind(NamedTuple):
     config: type[Any]
     network: type[nn.Module]
     discriminator: type[nn.Module]
+    use: str
+    """The command that uses it, for the card."""
 
 
+TRANSLATE = "translate THIS_FOLDER --sketch FILE_OR_FOLDER --reference FILE_OR_FOLDER"
 KINDS: dict[str, Kind] = {
-    "stylegan2": Kind(configuration.StyleGAN2Config, Generator, Discriminator),
-    "cocosnet": Kind(configuration.CocosNetConfig, CocosNet, PatchDiscriminator),
-    "spade": Kind(configuration.SpadeConfig, Spade, PatchDiscriminator),
+    "stylegan2": Kind(configuration.StyleGAN2Config, Generator, Discriminator, "generate THIS_FOLDER -n 16"),
+    "cocosnet": Kind(configuration.CocosNetConfig, CocosNet, PatchDiscriminator, TRANSLATE),
+    "spade": Kind(configuration.SpadeConfig, Spade, PatchDiscriminator, TRANSLATE),
 }
 """The kinds of models by name."""
 
@@ -144,7 +147,7 @@ def _card(model: Model) -> str:
             "",
             "**The rights of some training pictures are unknown. Do not publish this model or its pictures before that is settled.**",
         ]
-    lines += ["", "Use: `lianpu generate THIS_FOLDER -n 16`", ""]
+    lines += ["", f"Use: `lianpu {KINDS[model.kind].use}`", ""]
     return "\n".join(lines)
 
 

@@ -256,7 +256,7 @@ def train(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Train a generator; run again with the same --out to go on where it stopped.
+    """Train a generator or a translator; run again with the same --out to go on where it stopped.
 
     Several processes: torchrun --nproc-per-node 2 -m lianpu train ...
 

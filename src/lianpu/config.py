@@ -238,7 +238,14 @@ class SpadeConfig(PaintingConfig):
     def small(cls, *, vae: bool = False) -> SpadeConfig:
         """128 px, the generator and discriminator of `CocosNetConfig.small`."""
         return cls(
-            resolution=128, width=32, width_max=512, hidden=64, discriminator_width=48, vae=vae, z_dim=128, style_width=32
+            resolution=128,
+            width=32,
+            width_max=512,
+            hidden=64,
+            discriminator_width=48,
+            vae=vae,
+            z_dim=128,
+            style_width=32,
         )
 
     @classmethod
@@ -301,7 +308,7 @@ class PairSettings:
     """Share of sketches whose reference is another picture, one of the most alike."""
     hard: float = 0.2
     """Share of sketches whose reference is another picture, less alike. The rest have their own picture, deformed."""
-    bend: float = 0.06
+    bend: float = 0.045
     """How far the points of a thin-plate spline move when a picture is deformed: standard deviation, in widths of the picture."""
     turn: float = 8.0
     """Most degrees a deformed picture is turned by."""
@@ -502,14 +509,16 @@ class TranslateConfig:
             for name in names:
                 if not low <= getattr(self, name) <= high:  # not-a-number is in no range
                     raise UsageError(f"{name} is {getattr(self, name)}, outside {low:g} to {high:g}.")
-        w, spade = self.weights, isinstance(self.net, SpadeConfig)
-        if spade and (w.domain or w.reg or w.flow):
+        w = self.weights
+        if isinstance(self.net, SpadeConfig) and (w.domain or w.reg or w.flow):
             raise UsageError(
                 "weights.domain, weights.reg and weights.flow are of a correspondence, and SPADE finds none.",
                 fix="-s weights.domain=0 -s weights.reg=0 -s weights.flow=0",
             )
-        if w.kl and not (spade and self.net.vae):
-            raise UsageError("weights.kl needs an encoder of styles.", fix="-s weights.kl=0, or SPADE with -s net.vae=true")
+        if w.kl and not (isinstance(self.net, SpadeConfig) and self.net.vae):
+            raise UsageError(
+                "weights.kl needs an encoder of styles.", fix="-s weights.kl=0, or SPADE with -s net.vae=true"
+            )
 
 
 RunConfig = TrainConfig | TranslateConfig
@@ -524,7 +533,7 @@ def to_dict(config: Any) -> dict[str, Any]:
 def _groups(hint: Any) -> tuple[type, ...]:
     """The configurations an option may hold: one, several where it is a union, none for a plain value."""
     of_union = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
-    return tuple(kind for kind in of_union if dataclasses.is_dataclass(kind))
+    return tuple(kind for kind in of_union if isinstance(kind, type) and dataclasses.is_dataclass(kind))
 
 
 def _names(kind: type) -> set[str]:

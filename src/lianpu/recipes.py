@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from lianpu.config import AugmentConfig, RunConfig, StyleGAN2Config, TrainConfig
+from lianpu.config import (
+    AugmentConfig,
+    CocosNetConfig,
+    LossWeights,
+    PairSettings,
+    RunConfig,
+    SpadeConfig,
+    StyleGAN2Config,
+    TrainConfig,
+    TranslateConfig,
+)
 from lianpu.errors import UsageError, did_you_mean
 
 __all__ = ["RECIPES", "Recipe", "find"]
@@ -98,6 +108,29 @@ _OPERA_MASK_64 = (
     )
 )
 
+_OF_SPADE = LossWeights(perc=0.0, context=0.0, adv=1.0, domain=0.0, reg=0.0, flow=0.0)
+"""As Park et al. 2019 train it: hinge loss, feature matching, features of the picture itself."""
+_OWN = PairSettings(easy=0.0, hard=0.0, bend=0.0, turn=0.0, zoom=0.0, shift=0.0, half=0.0)
+"""SPADE's encoder learns style from the very picture its decoder paints."""
+_VAE = replace(_OF_SPADE, kl=0.05)
+
+
+def _translators(size: str) -> dict[str, TranslateConfig]:
+    """The rows of Yan et al. 2023, Table 2, at a size both networks come in; SPADE without an encoder never sees the reference."""
+    coco, spade = getattr(CocosNetConfig, size), getattr(SpadeConfig, size)
+    return {
+        "cocosnet": TranslateConfig(net=coco()),
+        "spade": TranslateConfig(net=spade(), weights=_OF_SPADE, pairs=replace(_OWN, recolour=0.0)),
+        "spade-vae": TranslateConfig(net=spade(vae=True), weights=_VAE, pairs=_OWN),
+    }
+
+
+_TRANSLATE_SAY = {
+    "cocosnet": "CoCosNet: sketch and colour reference to mask, by a correspondence between them (Zhang et al. 2020)",
+    "spade": "SPADE: sketch to mask; it does not look at the reference (Park et al. 2019)",
+    "spade-vae": "SPADE with a style encoder: sketch and the style of a reference to mask (Park et al. 2019)",
+}
+
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in [
@@ -110,6 +143,23 @@ RECIPES: dict[str, Recipe] = {
         *(
             Recipe(name, f"{about}; 256 px.", _shown(_YAN_2023, augment), _NEEDS_A_GPU)
             for name, (about, augment) in PUBLISHED.items()
+        ),
+        *(
+            Recipe(
+                f"tiny-64-{row}",
+                f"{_TRANSLATE_SAY[row]}; 64 px, for a CPU.",
+                replace(config, batch=8, kimg=40, ema_kimg=2, tick_kimg=1, snapshot_kimg=4),
+            )
+            for row, config in _translators("nano").items()
+        ),
+        *(
+            Recipe(
+                f"yan2023-{row}",
+                f"{_TRANSLATE_SAY[row]}; 256 px as in the paper.",
+                replace(config, batch=8, kimg=500, snapshot_kimg=20),
+                _NEEDS_A_GPU,
+            )
+            for row, config in _translators("paper").items()
         ),
         Recipe(
             "opera-mask-64",

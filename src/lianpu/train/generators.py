@@ -5,6 +5,7 @@ the sample sheet.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ __all__ = ["GeneratorRun"]
 class GeneratorRun:
     """A run of `gan.GanTask` (see `run.Run`)."""
 
-    OF_RECIPE = ("d_architecture", "mbstd_group", "mbstd_channels", "time", "half_resolutions")
+    OF_RECIPE: ClassVar[tuple[str, ...]] = ("d_architecture", "mbstd_group", "mbstd_channels", "time", "half_resolutions")
 
     def __init__(self, config: TrainConfig, pictures: Folder, world: World) -> None:
         self.config, self.pictures, self.world = config, pictures, world

@@ -216,7 +216,8 @@ class Loop(Generic[B]):
 
     def _diverged(self, update: Update, batch: B, draw: Draw) -> Diverged:
         """Names the first layer whose output is not finite, by playing the step again with ears at every layer."""
-        assert isinstance(self.task, nn.Module)
+        task = self.task
+        assert isinstance(task, nn.Module)
         culprit: list[str] = []
 
         def listen(name: str) -> Callable[..., None]:
@@ -231,10 +232,13 @@ class Loop(Generic[B]):
 
             return hook
 
-        bad = [name for name, p in self.task.named_parameters() if not torch.isfinite(p).all()]
-        hooks = [
-            m.register_forward_hook(listen(name)) for name, m in self.task.named_modules() if not any(m.children())
+        bad = [name for name, p in task.named_parameters() if not torch.isfinite(p).all()]
+        layers = [
+            (name, m)
+            for name, m in task.named_modules()
+            if all(child == "parametrizations" for child, _ in m.named_children())  # of spectral norm: part of its layer
         ]
+        hooks = [layer.register_forward_hook(listen(name)) for name, layer in layers]
         try:
             for again in self.task.updates(batch, self.clock, draw):
                 if again.name == update.name:  # not at the culprit: other processes may find theirs elsewhere, and wait

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from lianpu import checkpoint, losses
 from lianpu.config import SpadeConfig, TranslateConfig
 from lianpu.nets import features
+from lianpu.nets.cocosnet import CocosNet
 from lianpu.nets.spade import Painted
 from lianpu.ops.warp import cycle
 from lianpu.randomness import Draw, mix
@@ -96,8 +97,8 @@ class TranslateTask(nn.Module):
             "perc": lambda: losses.perceptual_loss(mine[phi.deep], its[phi.deep]),
             "context": lambda: losses.contextual_loss(mine, others),
             "adv": lambda: losses.hinge_g(scores(d_fake)),
-            "domain": lambda: losses.domain(self.G.encode_sketch(x), self.G.encode_picture(real)),
-            "reg": lambda: losses.regularisation(self.there_and_back(painted), y),
+            "domain": lambda: self.domain(x, real),
+            "reg": lambda: self.regularity(painted, y),
             "flow": lambda: losses.flow(painted.place, batch.flow),
             "maps": lambda: losses.feature_matching(d_fake, d_real),
             "kl": lambda: losses.kl(painted.mu, painted.logvar),
@@ -119,10 +120,19 @@ class TranslateTask(nn.Module):
         real_maps, fake_maps = ([[level[i] for level in scale] for scale in halves] for i in range(2))
         return real_maps, fake_maps
 
-    def there_and_back(self, painted: Painted) -> Tensor:
-        """r_(y->x->y) of Yan et al. 2023, Eq. 13, at the size at which places are matched."""
-        assert painted.query is not None and painted.key is not None and painted.coarse is not None
-        return cycle(painted.query, painted.key, painted.coarse, self.config.net.temperature)
+    def domain(self, condition: Tensor, picture: Tensor) -> Tensor:
+        """L_domain, Yan et al. 2023, Eq. 9."""
+        assert isinstance(self.G, CocosNet)
+        return losses.domain(self.G.encode_sketch(condition), self.G.encode_picture(picture))
+
+    def regularity(self, painted: Painted, reference: Tensor) -> Tensor:
+        """L_reg, Yan et al. 2023, Eq. 13, at the size at which places are matched."""
+        assert isinstance(self.G, CocosNet)
+        c, (query, key, coarse) = self.G.config, (painted.query, painted.key, painted.coarse)
+        assert query is not None
+        assert key is not None
+        assert coarse is not None
+        return losses.regularisation(cycle(query, key, coarse, c.temperature), F.avg_pool2d(reference, c.warp_stride))
 
     @property
     def rows(self) -> int:
@@ -167,7 +177,9 @@ class TranslateTask(nn.Module):
             average.copy_(buffer)
 
     def statistics(self) -> dict[str, float]:
-        """What the progress line shows beside the losses: see `likenesses`."""
+        """What the progress line shows beside the losses: see `likenesses`; nothing where no reference was another mask."""
+        if not self.lines[2]:
+            return {}
         own, others = self.likenesses()
         return {"as sketch": own, "as reference": others}
 

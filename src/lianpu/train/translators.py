@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ LEGIBLE = 128  # pixels a picture takes on the sheet at least
 class TranslatorRun:
     """A run of `translate.TranslateTask` (see `run.Run`)."""
 
-    OF_RECIPE = ("discriminator_width", "discriminator_layers", "discriminator_scales")
+    OF_RECIPE: ClassVar[tuple[str, ...]] = ("discriminator_width", "discriminator_layers", "discriminator_scales")
 
     def __init__(self, config: TranslateConfig, pictures: Folder, world: World) -> None:
         self.config, self.pictures, self.world = config, pictures, world
