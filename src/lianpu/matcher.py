@@ -170,8 +170,9 @@ def regions_of_lines(lines: np.ndarray) -> tuple[Regions, list[str]]:
         if (number >= 0).sum() >= enough:
             notes = [f"gaps of up to {gap / 256:.0%} of the picture in its lines were closed"] if gap > GAP else []
             return _measured(number, depth), notes
-    depth *= _hull(ink)
-    number = _closed(depth, 2 * GAP * min(ink.shape) / 256)
+    hull = _hull(ink)
+    depth *= hull
+    number = np.where(hull, _closed(depth, 2 * GAP * min(ink.shape) / 256), -1)
     if (number >= 0).sum() < max(16, 0.02 * ink.size):
         raise DataError(
             "the lines of this drawing close no region, so there is nothing to fill.",
@@ -194,7 +195,8 @@ def _hull(ink: np.ndarray) -> np.ndarray:
 def _closed(depth: np.ndarray, gap: float) -> np.ndarray:
     """int (h, w): the closed regions from 0, -1 on the ground; `depth` is the distance to ink, which lies where it is 0."""
     depth = np.pad(depth, 1, constant_values=1)  # the page goes on around the picture
-    number = hills(np.where(depth > 0, depth + 1, 0), NECK, 1 + gap / 2)
+    # of a gap of n pixels the middle is at least n / 2 from the nearest ink, and at most (n + 1) / 2
+    number = hills(np.where(depth > 0, depth + 1, 0), NECK, 1 + gap / 2 + 0.75)
     number = number[ground.nearest(number > 0)]
     inside = ~np.isin(number, np.concatenate([number[0], number[-1], number[:, 0], number[:, -1]]))
     parts = ground.parts(inside)
@@ -337,9 +339,9 @@ def _fill(lines: np.ndarray, drawing: Regions, palette: Palette, chosen: np.ndar
 
 def _between_dark(lines: np.ndarray, flat: np.ndarray) -> np.ndarray:
     """float (h, w): 1 on lines with nothing but black paint, `flat` (h, w, 3), on both sides; 0 elsewhere and on solid ink."""
-    reach = max(1, round(min(lines.shape) / 64))
+    reach = max(2, round(min(lines.shape) / 40))  # beyond the other side of a line
     dark = ndimage.maximum_filter(to_lab(flat)[..., 0], 2 * reach + 1) < DARK
-    return ndimage.gaussian_filter((dark & ~_solid(lines)).astype(np.float32), reach / 2)
+    return ndimage.gaussian_filter((dark & ~_solid(lines)).astype(np.float32), reach / 4)
 
 
 def _solid(lines: np.ndarray) -> np.ndarray:
