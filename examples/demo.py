@@ -115,6 +115,24 @@ def curve(ticks: list[dict], stops: list[float]) -> str:
     return f'<figure><svg viewBox="0 0 {width} {height}" role="img" aria-label="losses">{lines}{marks}{axis}{key}</svg><figcaption>Losses; the dashed line is where the run was stopped and went on.</figcaption></figure>'
 
 
+def measured(rows: list[dict]) -> str:
+    """The rows of `lianpu evaluate --json` that have a value, as a table; under it why the others have none."""
+    shown = "".join(
+        f"<tr><td>{html.escape(row['metric'])}</td><td>{row['value']:.4f}</td>"
+        f"<td>{'' if row['low'] is None else '{low:.4f} to {high:.4f}'.format(**row)}</td>"
+        f"<td>{row['better']}{' to real' if row['better'] == 'closer' else ''}</td><td>{row['n']} / {row['n_reference']}</td></tr>"
+        for row in rows
+        if row["value"] is not None
+    )
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        if row["value"] is None:
+            reasons.setdefault(row["note"].removeprefix("undefined because "), []).append(row["metric"])
+    left = "".join(f"<br>{html.escape(', '.join(names))}: {html.escape(why)}." for why, names in reasons.items())
+    head = "<tr><th>metric</th><th>value</th><th>95 % interval</th><th>better</th><th>pictures: made / real</th></tr>"
+    return f"<table>{head}{shown}</table>" + (f'<p class="soft">Not measured here:{left}</p>' if left else "")
+
+
 def ticks_of(run: Path) -> list[dict]:
     entries = [json.loads(line) for line in (run / "run.jsonl").read_text("utf-8").splitlines()]
     return [e for e in entries if e["event"] == "tick"]
@@ -173,6 +191,8 @@ def main() -> None:
         run,
         "-s",
         "tick_kimg=0.25",
+        "-s",
+        "blur_kimg=5",
         "--minutes",
         str(options.minutes),
     )
@@ -204,6 +224,14 @@ def main() -> None:
         "From the shipped model, trained on drawn masks only; its recipe is named in its card.",
         [generating],
         figure(next(made.glob("sheet-*.png")), "56 masks at truncation 0.7, unselected", pixels=True, width=860),
+    )
+    judging, rows = demo.lianpu("evaluate", model, "--against", built, "-n", "64", "--json")
+    demo.section(
+        "Measured, not believed · 测量",
+        "The model's pictures, now without truncation, against the held-out pictures of this page's data set. Every number "
+        "says how many pictures it rests on and how far it can be trusted; a name like FID is given to nothing else.",
+        [judging],
+        measured(json.loads(rows)),
     )
     demo.section(
         "A walk · 漫步",

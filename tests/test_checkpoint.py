@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import pickle
 import shutil
 import threading
@@ -56,6 +57,13 @@ def test_round_trip_keeps_every_number(folder):
     assert (model.classes, model.images_seen, model.recipe) == (["red", "blue"], 1234, "toy")
     assert not network.training
     assert checkpoint.load_discriminator(folder) is not None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
+def test_whoever_may_read_the_json_may_read_the_weights(folder, tmp_path):
+    checkpoint.save_state(tmp_path / "state", {"x": torch.zeros(1)}, {})
+    for path in (*folder.iterdir(), *(tmp_path / "state").iterdir()):
+        assert path.stat().st_mode == (folder / "model.json").stat().st_mode, path.name
 
 
 def test_half_precision_is_half_the_size_and_computes_in_float32(folder, tmp_path):

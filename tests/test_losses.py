@@ -93,3 +93,21 @@ def test_the_new_mean_enters_the_penalty_with_its_gradient(decay):
     (gradient,) = torch.autograd.grad(penalty.sum(), lengths)
     rest = lengths.detach() - (0.5 + decay * (2.0 - 0.5))
     assert_close(gradient, 2 * rest - decay * rest.sum())  # d(mean)/d(length) = 1/2 for each of two
+
+
+def test_flow_is_the_distance_of_the_match_from_the_known_place():
+    side = (2 * torch.arange(8) + 1) / 8 - 1
+    here = torch.stack(torch.meshgrid(side, side, indexing="xy"), -1).expand(2, -1, -1, -1)  # (n, h, w, 2): every pixel its own place
+    place = torch.nn.functional.avg_pool2d(here.movedim(3, 1), 2)
+    assert_close(losses.flow(place, here), torch.tensor(1e-4))  # the root's rounded tip
+    far = torch.tensor([0.3, -0.4])[:, None, None]
+    assert_close(losses.flow(place + far, here), torch.tensor(0.5))
+    unknown = here.clone()
+    unknown[0] = torch.nan  # a whole row
+    unknown[1, :, 3] = torch.nan  # one pixel in each place of the second column of four
+    moved = (place + far).requires_grad_()
+    error = losses.flow(moved, unknown)
+    assert_close(error, torch.tensor(0.5 / 2 * 3 / 4))
+    (gradient,) = torch.autograd.grad(error, moved)
+    assert gradient.isfinite().all()
+    assert gradient[0].abs().max() == gradient[1, :, :, 1].abs().max() == 0

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -111,6 +112,7 @@ def save_model(
         model = replace(model, **digests)
         (new / "model.json").write_text(json.dumps(asdict(model), indent=2, ensure_ascii=False) + "\n", "utf-8")
         (new / "README.md").write_text(_card(model), "utf-8")
+        _as_readable_as(new / "model.json", *new.glob("*.safetensors"))
     return model
 
 
@@ -122,6 +124,12 @@ def _save_tensors(path: Path, tensors: dict[str, Tensor], dtype: torch.dtype) ->
         },
         path,
     )
+
+
+def _as_readable_as(example: Path, *paths: Path) -> None:
+    """safetensors makes its files for their owner alone, whatever the umask: colleagues could not load the model."""
+    for path in paths:
+        shutil.copymode(example, path)
 
 
 def _card(model: Model) -> str:
@@ -338,6 +346,7 @@ def save_state(folder: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) 
     with files.new_folder(folder) as new:
         save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, new / "state.safetensors")
         (new / "state.json").write_text(json.dumps({**facts, "schema": SCHEMA}, indent=2, ensure_ascii=False), "utf-8")
+        _as_readable_as(new / "state.json", new / "state.safetensors")
         sums = {name: files.sha256(new / name) for name in ("state.safetensors", "state.json")}
         (new / "SHA256SUMS").write_text("".join(f"{digest}  {name}\n" for name, digest in sums.items()), "utf-8")
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["logistic", "nonsaturating", "path_lengths", "path_penalty", "r1"]
+__all__ = ["flow", "logistic", "nonsaturating", "path_lengths", "path_penalty", "r1"]
 
 
 def logistic(score_real: Tensor, score_fake: Tensor) -> Tensor:
@@ -63,3 +63,18 @@ def path_penalty(
     average = torch.lerp(average, mean, decay)
     through_a = 2 * decay * (mean - average) * (local - local.detach())  # zero, but for its gradient
     return (lengths - average).square() - through_a, average
+
+
+def flow(place: Tensor, known: Tensor) -> Tensor:
+    """How far the match of each place lies from where it is known to be: ().
+
+    Not in the seed. Where the reference is the picture itself, deformed, its flow says where; comparing places teaches the match inside
+    a flat region and across two of one colour, of which the colours of the warp (`warp_self` of Zhang et al. 2020's code) say nothing.
+    place: (n, 2, h', w'), the mean (x, y) of each place's match; known: (n, h, w, 2), NaN where it is not. Those count as no error, so
+    that the mean over processes is that of the whole batch.
+    """
+    stride = known.shape[1] // place.shape[2]
+    target = F.avg_pool2d(known.movedim(3, 1), stride)  # (n, 2, h', w'), NaN where any pixel of the place is unknown
+    there = torch.isfinite(target).all(1)
+    far = ((place - target.nan_to_num()).square().sum(1) + 1e-8).sqrt()  # a root without a kink at 0
+    return torch.where(there, far, 0).mean()

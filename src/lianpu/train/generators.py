@@ -41,14 +41,16 @@ class GeneratorRun:
 
     @staticmethod
     def fine_tuning(config: TrainConfig, net: StyleGAN2Config) -> TrainConfig:
-        """p may move five times as fast, and the moving average, which is good already, needs no ramp (Karras et al. 2020a, transfer
-        learning).
+        """p may move five times as fast, the moving average, which is good already, needs no ramp (Karras et al. 2020a, transfer
+        learning), and shapes need no learning behind a blur.
         """
         return replace(
             config,
             net=net,
             augment=replace(config.augment, speed_kimg=min(config.augment.speed_kimg, 100.0)),
             ema_ramp=0.0,
+            blur_sigma=0.0,
+            blur_kimg=0.0,
         )
 
     @staticmethod
