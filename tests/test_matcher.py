@@ -169,7 +169,7 @@ def test_the_distance_of_regions_is_that_of_normal_distributions():
 
 def test_a_mirror_image_is_found_as_one():
     a, _ = matcher.regions_of_lines(circle())
-    moved = a._replace(centre=a.centre + (0.3, 0), spread=a.spread + np.array([[0.1, 0.02], [0.02, 0]]))
+    moved = a._replace(centre=a.centre + np.array([0.3, 0]), spread=a.spread + np.array([[0.1, 0.02], [0.02, 0]]))
     mirrored = moved._replace(centre=moved.centre * (-1, 1), spread=moved.spread * np.array([[1, -1], [-1, 1]]))
     np.testing.assert_allclose(np.diagonal(matcher._wasserstein(moved, mirrored, -1)), 0, atol=1e-9)
 

@@ -96,7 +96,9 @@ def test_grey_between_black_and_white_is_no_grey_paint():
     pixels = discs()
     paints = palette.paints(pixels, WHOLE)
     grey = np.array([GREY], np.uint8)
-    more = palette.Palette(np.concatenate([paints.rgb, grey]), np.concatenate([paints.lab, to_lab(grey)]), np.ones(4) / 4)
+    more = palette.Palette(
+        np.concatenate([paints.rgb, grey]), np.concatenate([paints.lab, to_lab(grey)]), np.ones(4) / 4
+    )
     assert not (palette.shares(pixels, more).main() == 3).any()
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -160,7 +163,9 @@ def test_a_broken_file_among_good_ones_is_left_out_and_named_at_the_end(job):
     (job / "r" / "broken.png").write_bytes(whole[:2000])
     shutil.copy(job / "s" / "b 2.png", job / "r" / "drawing.png")
     seen = []
-    with pytest.raises(DataError, match=r"2 files could not be used \(first: broken.png: is cut off(.|\n)*other 6 pictures"):
+    with pytest.raises(
+        DataError, match=r"2 files could not be used \(first: broken.png: is cut off(.|\n)*other 6 pictures"
+    ):
         seen.extend(api.translate(job / "model", job / "s", job / "r", job / "new"))
     assert len(list((job / "new").glob("*+*.png"))) == 6
     left_out = json.loads((job / "new" / translations.JOB).read_text("utf-8"))["left_out"]
@@ -239,7 +244,7 @@ def test_what_is_needed_to_make_it_again_is_said(job):
         api.rerun(path, model=job / "model")
     assert api.rerun(path, model=job / "model", sources=[job / "s", job / "r"])[0]
     shutil.copy(job / "s" / "b 10.png", job / "s" / "b 2.png")
-    with pytest.raises(DataError, match="b 2.png, has changed since"):
+    with pytest.raises(DataError, match=r"b 2\.png, has changed since"):
         api.rerun(path, model=job / "model", sources=[job / "s", job / "r"])
     with pytest.raises(ModelError, match="not the one that made this picture"):
         api.rerun(path, model=translators.make(job / "other", translators.COCOSNET, seed=2))
@@ -314,5 +319,29 @@ def test_exit_codes(job, capsys):
     said = capsys.readouterr()
     assert len(said.out.splitlines()) == 2
     assert "broken.png could not be used" in said.err
-    assert lianpu(*words[:2], "--sketch", job / "s", "--reference", job / "r", "--pairs", "zip", "--out", os.devnull) in (2, 5)
+    assert lianpu(
+        *words[:2], "--sketch", job / "s", "--reference", job / "r", "--pairs", "zip", "--out", os.devnull
+    ) in (2, 5)
     assert lianpu("translate", job / "nowhere", *words[2:]) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)]
+)
+def test_a_process_that_is_stopped_or_killed_leaves_whole_files_and_is_gone_on_with(number, code, job):
+    whole = pictures(job / "out")
+    shutil.rmtree(job / "out")
+    words = ["translate", job / "model", "--sketch", job / "s", "--reference", job / "r", "--out", job / "out"]
+    command = [sys.executable, "-m", "lianpu", *map(str, words), "--explain", "--symmetric"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
+    assert process.stdout is not None
+    first = process.stdout.readline().strip()
+    process.send_signal(number)
+    process.communicate(timeout=120)
+    assert process.returncode in (code, 0)  # it may have been quicker
+    for name, data in pictures(job / "out").items():
+        assert name.rpartition("/")[2].startswith(".partial-") or data == whole[name], "whole or not there"
+    made = again(job)
+    assert next(m for m in made if str(m.path) == first).kept
+    assert pictures(job / "out") == whole

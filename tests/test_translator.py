@@ -40,13 +40,17 @@ def test_a_picture_depends_on_its_own_inputs_alone(models, files):
     for translator in every(models):
         drawn = [translator.read_sketch(p).lines for p in sketches]
         painted = [translator.read_reference(p) for p in references]
-        together = {(i, j): translator.translate(a, r).pixels for i, a in enumerate(drawn) for j, r in enumerate(painted)}
+        together = {
+            (i, j): translator.translate(a, r).pixels for i, a in enumerate(drawn) for j, r in enumerate(painted)
+        }
         alone = Translator(models.get(translator.name, "matcher"))
         lines, reference = alone.read_sketch(sketches[1]).lines, alone.read_reference(references[1])
         assert np.array_equal(alone.translate(lines, reference).pixels, together[1, 1])
         assert together[0, 0].shape == (translator.resolution, translator.resolution, 3)
         assert not np.array_equal(together[0, 1], together[1, 1]), "the drawing matters"
-        assert translator.blind == np.array_equal(together[1, 0], together[1, 1]), "so does the reference, or it is said"
+        assert translator.blind == np.array_equal(together[1, 0], together[1, 1]), (
+            "so does the reference, or it is said"
+        )
 
 
 def test_what_each_kind_tells_of_its_match(models, files):
@@ -110,7 +114,7 @@ def test_locked_pictures_have_the_references_paints_and_say_how_far_they_moved(m
 
 def test_a_generator_is_no_translator_nor_the_other_way_round(models, tmp_path):
     generator = make_model(tmp_path / "generator")
-    with pytest.raises(ModelError, match="cannot paint a drawing(.|\n)*lianpu generate"):
+    with pytest.raises(ModelError, match=r"cannot paint a drawing(.|\n)*lianpu generate"):
         Translator(generator)
     with pytest.raises(ModelError, match="this is a cocosnet, and the command needs a stylegan2"):
         list(api.generate(models["cocosnet"], out=tmp_path / "out"))
@@ -143,7 +147,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 def test_a_reference_that_gives_no_colours_is_refused(files):
     translator = Translator("matcher")
-    with pytest.raises(DataError, match="line drawing(.|\n)*wrong way round"):
+    with pytest.raises(DataError, match=r"line drawing(.|\n)*wrong way round"):
         translator.read_reference(files[0][0])
     with pytest.raises(DataError, match="one colour"):
         translator.read_reference(png(np.full((256, 256, 3), 90, np.uint8)))
