@@ -93,13 +93,13 @@ def test_what_is_locked_hardly_moves_again():
 
 
 def test_grey_between_black_and_white_is_no_grey_paint():
-    pixels = discs()
-    paints = palette.paints(pixels, WHOLE)
-    grey = np.array([GREY], np.uint8)
-    more = palette.Palette(
-        np.concatenate([paints.rgb, grey]), np.concatenate([paints.lab, to_lab(grey)]), np.ones(4) / 4
-    )
-    assert not (palette.shares(pixels, more).main() == 3).any()
+    pixels = np.full((40, 240, 3), WHITE, np.uint8)
+    edge = np.random.default_rng(0).normal((140, 134, 134), 3, (240, 3))  # half of each, and noise
+    pixels[20], pixels[21:], pixels[24:] = edge, BLACK, GREY  # grey lies near
+    colours = np.array([WHITE, BLACK, GREY], np.uint8)
+    taken = palette.shares(pixels, palette.Palette(colours, to_lab(colours), np.ones(3) / 3))
+    assert (taken.main()[26:] == 2).all()
+    assert (taken.main()[:21] == 2).mean() < 0.002
 
 
 def test_a_thin_line_stays_a_line():

@@ -116,8 +116,8 @@ def shares(pixels: np.ndarray, palette: Palette) -> Shares:
     """Takes a picture apart into paints: pixels inside a paint are the nearest one in Lab, pixels on an edge a mixture of two.
 
     Anti-aliasing mixes encoded values: x = (1 - t) P + t Q, where P is the paint inside the nearest area and Q the one whose
-    line to P passes nearest to x; of several, one that lies near, then the most distant colour, so that the grey between black
-    and white is no grey paint.
+    line to P passes nearest to x, among those that lie around it: so the grey between black and white is no grey paint. A line has
+    no inside: its paint counts as near where enough pixels together hold enough of it.
     """
     lab = to_lab(pixels)
     nearest = _nearest(lab, palette.lab)
@@ -163,7 +163,7 @@ def _second(
     length = (line**2).sum(-1)
     share = np.clip(((x - p)[:, None] * line).sum(-1) / np.maximum(length, 1), 0, 1)
     off = np.sqrt(((p[:, None] + share[..., None] * line - x[:, None]) ** 2).sum(-1))
-    off += np.where(near, 0, np.inf if only else 16) - 0.02 * np.sqrt(length)
+    off += np.where(near, 0, np.inf if only else 16)
     best = off.argmin(1)
     return best, share[np.arange(len(x)), best]
 

@@ -84,21 +84,20 @@ class Job:
         """Makes what is not there; yields every picture as it is ready. Raises Stopped when stopped between pictures, and a
         DataError at the end where files were left out.
         """
-        changed, done, read = False, 0, (None, None)
+        done, read = 0, (None, None)
         try:
             for pair in self.pairs:
                 if pair.name not in self.kept:
                     if read[0] != pair.sketch:
                         read = pair.sketch, self.translator.read_sketch(_read(pair.sketch))
                     made = self._make(pair, read[1])
-                    changed = True
                 else:
                     made = self._made(pair, True, provenance.read_recipe(self._path(pair)).get("result", {}))
                 done += 1
                 if progress:
                     progress(done, len(self.pairs), "pictures")
                 yield made
-            self._sheet(changed)
+            self._sheet()
         except KeyboardInterrupt as stop:
             raise Stopped(
                 f"stopped at {done} of {len(self.pairs)} pictures.",
@@ -157,13 +156,13 @@ class Job:
 
     # --------------------------------------------------------------------------------------------------------- the sheet
 
-    def _sheet(self, changed: bool) -> None:
+    def _sheet(self) -> None:
         """All pictures on one page: a row for each sketch, a column for each reference; for zip a row for each pair."""
         path = self.out / SHEET
         if len(self.pairs) < 2:
             return
         of = hashlib.sha256(json.dumps([self.expected(p) for p in self.pairs], sort_keys=True).encode()).hexdigest()
-        if not changed and path.exists() and images.read_text(path).get("lianpu", "").find(of) >= 0:
+        if path.exists() and images.read_text(path).get("lianpu", "").find(of) >= 0:
             return
         sketches = list(dict.fromkeys(p.sketch for p in self.pairs))
         references = list(dict.fromkeys(p.reference for p in self.pairs))
