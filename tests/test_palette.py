@@ -47,6 +47,15 @@ def test_the_paints_of_a_drawn_mask_are_its_palette(index):
     assert large <= found
 
 
+def test_thin_rims_of_a_small_mask_are_no_grey_paint():
+    """At 64 px a white rim beside black is grey from end to end, and hardly anywhere white."""
+    for index in (1, 2, 3):
+        mask = masks.draw(9, index)
+        lab = palette.paints(mask.pixels(64)).lab
+        grey = (np.hypot(lab[:, 1], lab[:, 2]) < 8) & (lab[:, 0] > 30) & (lab[:, 0] < 80)
+        assert not grey.any()
+
+
 def test_a_picture_of_one_colour_has_one_paint():
     assert palette.paints(np.full((32, 32, 3), RED, np.uint8)).rgb.tolist() == [list(RED)]
 

@@ -23,7 +23,10 @@ from lianpu.palette import Palette
 
 __all__ = ["Correspondence", "Matched", "Regions", "correspondence", "match"]
 
-WORK = 256  # pixels: references are looked at no larger
+WORK = (
+    192,
+    256,
+)  # pixels: below the first, pictures are enlarged to be looked at; above the second, references are reduced
 INK = 0.35  # of the ink of the darkest lines, from which a line closes a region
 PAPER = 0.04  # ink below this is the paper's
 GAP = 8.0  # pixels at 256: openings of a line up to this wide let no paint through
@@ -129,10 +132,11 @@ def match(lines: np.ndarray, reference: np.ndarray, symmetric: str = "both", pal
     """
     if symmetric not in SYMMETRIES:
         raise UsageError(f"there is no symmetry {symmetric!r}.", fix=did_you_mean(symmetric, SYMMETRIES))
-    scale = min(1, WORK / max(reference.shape[:2]))
+    scale = min(1, WORK[1] / max(reference.shape[:2]))
     reference = images.resize(reference, *(max(1, round(n * scale)) for n in reference.shape[:2]))
     palette = palette or paint.paints(reference)
-    drawing, notes = regions_of_lines(lines)
+    reference = np.stack([_enlarged(reference[..., k]) for k in range(3)], -1)
+    drawing, notes = regions_of_lines(np.clip(_enlarged(lines.astype(np.float32)), 0, 1))
     there, paint_there = regions_of_paints(reference, palette)
     line = (there.thickness < LINE) & (palette.lab[paint_there, 0] < DARK)
     overlap = (_overlap(drawing, there, 1) + MIRRORED * _overlap(drawing, there, -1)) * (~line | line.all())
@@ -146,6 +150,13 @@ def match(lines: np.ndarray, reference: np.ndarray, symmetric: str = "both", pal
     chosen = _choose(drawing, votes, one.T @ _borders(there) @ one, symmetric)
     pixels = _fill(lines, drawing, palette, chosen)
     return Matched(pixels, palette, chosen, drawing, there, paint_there, likeness, tuple(notes))
+
+
+def _enlarged(picture: np.ndarray) -> np.ndarray:
+    """(h, w) -> as many times as large as it takes to look at thin lines and what lies between them."""
+    times = max(1, -(-WORK[0] // min(picture.shape)))
+    size = (picture.shape[1] * times, picture.shape[0] * times)
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC)) if times > 1 else picture
 
 
 # --------------------------------------------------------------------------------------------------------------- regions
@@ -328,8 +339,12 @@ def _choose(a: Regions, votes: np.ndarray, touching: np.ndarray, symmetric: str)
 def _fill(lines: np.ndarray, drawing: Regions, palette: Palette, chosen: np.ndarray) -> np.ndarray:
     """The regions in their paints, the lines over them in ink: in the darkest paint, but in the lightest where both sides are dark."""
     ink = np.clip((lines - PAPER) / (1 - 2 * PAPER), 0, 1)[..., None]
-    flat = np.concatenate([palette.rgb[chosen], [[255, 255, 255]]])[drawing.number]  # the ground, -1, is white
-    soft = ndimage.gaussian_filter(flat.astype(np.float32), (SEAM, SEAM, 0))
+    flat = np.concatenate([palette.rgb[chosen], [[255, 255, 255]]])[drawing.number].astype(
+        np.float32
+    )  # -1: white ground
+    (h, w), times = lines.shape, len(flat) // len(lines)
+    flat = flat.reshape(h, times, w, times, 3).mean((1, 3))
+    soft = ndimage.gaussian_filter(flat, (SEAM, SEAM, 0))
     dark, light = palette.rgb[palette.lab[:, 0].argmin()], palette.rgb[palette.lab[:, 0].argmax()]
     dark = dark if palette.lab[:, 0].min() < DARK else np.zeros(3)
     turned = _between_dark(lines, flat)[..., None]
@@ -340,7 +355,7 @@ def _fill(lines: np.ndarray, drawing: Regions, palette: Palette, chosen: np.ndar
 def _between_dark(lines: np.ndarray, flat: np.ndarray) -> np.ndarray:
     """float (h, w): 1 on lines with nothing but black paint, `flat` (h, w, 3), on both sides; 0 elsewhere and on solid ink."""
     reach = max(2, round(min(lines.shape) / 40))  # beyond the other side of a line
-    dark = ndimage.maximum_filter(to_lab(flat)[..., 0], 2 * reach + 1) < DARK
+    dark = ndimage.maximum_filter(to_lab(flat.astype(np.uint8))[..., 0], 2 * reach + 1) < DARK
     return ndimage.gaussian_filter((dark & ~_solid(lines)).astype(np.float32), reach / 4)
 
 

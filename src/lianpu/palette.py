@@ -18,8 +18,10 @@ __all__ = ["Locked", "Palette", "Shares", "lock", "paints", "shares"]
 BIN = 3.0  # Lab units, edge of a cell of the histogram
 VALLEY = 0.8  # of the lower summit: shades with a shallower valley between them are one paint under light and shadow
 STEP = 6.0  # Lab units between neighbours up to which a pixel lies inside a paint, and not on an edge
-LEAST = 0.001  # share of the face below which a colour is no paint
+LEAST = 0.0005  # of all that counts, below which a colour is no paint
 MOST = 24
+INSIDE = 0.05  # mean flatness of a paint that has an inside
+MIXED = 20.0  # levels of 255, around the line between two paints
 THIN = 0.3  # share of its paint that a thin line has at least
 SHADE = np.array([0.6, 1, 1], np.float32)  # what a step of L*, a*, b* counts: paint is shaded more than it is tinted
 REACH = 3  # pixels: an edge mixes paints that lie no further away
@@ -76,22 +78,26 @@ class Locked(NamedTuple):
 def paints(pixels: np.ndarray, face: np.ndarray | None = None) -> Palette:
     """The paints of a picture, uint8 (h, w, 3): its colours in Lab, gathered around the hills of their histogram.
 
-    Pixels on edges hardly count, so that what two paints mix to there is no paint. `face` (h, w) is found where not given.
+    Pixels inside a paint count, those in the middle of a thin line a little, those on edges hardly; and what has no inside and
+    can be mixed of two others is no paint. `face` (h, w) is found where not given.
     """
     face = ground.face(pixels) if face is None else face
     lab = to_lab(pixels)
-    weight = np.exp(-((_steps(lab) / STEP) ** 2)) + 1e-3
-    lab, rgb, weight = lab[face], pixels[face], weight[face]
+    flat = np.exp(-((_steps(lab) / STEP) ** 2))
+    weight = flat + np.where(_extreme(lab), 1e-2, 1e-3)
+    lab, rgb, flat, weight = lab[face], pixels[face], flat[face], weight[face]
     cells = np.floor((lab - lab.min(0)) / BIN).astype(int) + 2
     shape = tuple(cells.max(0) + 3)
-    flat = np.ravel_multi_index(tuple(cells.T), shape)
-    histogram = np.bincount(flat, weight, int(np.prod(shape))).reshape(shape)
+    cell = np.ravel_multi_index(tuple(cells.T), shape)
+    histogram = np.bincount(cell, weight, int(np.prod(shape))).reshape(shape)
     histogram = ndimage.gaussian_filter(histogram, 0.8, mode="constant", truncate=2.5)
-    own = hills(histogram, VALLEY).ravel()[flat]
+    own = hills(histogram, VALLEY).ravel()[cell]
     amount = np.bincount(own, weight)
     order = np.argsort(-amount)[:MOST]
     order = order[amount[order] >= LEAST * amount.sum()]
     colours = np.stack([_middle(rgb[own == i], weight[own == i]) for i in order])
+    keep = _no_mixtures(colours.astype(np.float32), np.array([flat[own == i].mean() for i in order]) > INSIDE)
+    order, colours = order[keep], colours[keep]
     return Palette(colours, to_lab(colours), amount[order] / amount[order].sum())
 
 
@@ -99,6 +105,31 @@ def _steps(lab: np.ndarray) -> np.ndarray:
     """float (h, w): how much Lab changes within each pixel's 3 x 3 neighbourhood."""
     size = (3, 3, 1)
     return np.linalg.norm(ndimage.maximum_filter(lab, size) - ndimage.minimum_filter(lab, size), axis=-1)
+
+
+def _extreme(lab: np.ndarray) -> np.ndarray:
+    """bool (h, w): pixels that are the lightest, the darkest or the most colourful of their neighbours, as the middles of thin
+    lines are."""
+    light, chroma = lab[..., 0], np.hypot(lab[..., 1], lab[..., 2])
+    most = (light == ndimage.maximum_filter(light, 3)) | (light == ndimage.minimum_filter(light, 3))
+    return most | (chroma == ndimage.maximum_filter(chroma, 3))
+
+
+def _no_mixtures(rgb: np.ndarray, solid: np.ndarray) -> list[int]:
+    """Rows of the colours (k, 3), the largest first, without those that are neither `solid` (k,) nor further than MIXED from what two
+    others mix to; the smallest goes first."""
+    keep = list(range(len(rgb)))
+    for k in reversed(range(len(rgb))):
+        others = [i for i in keep if i != k]
+        if solid[k] or len(others) < 2:
+            continue
+        p = rgb[others]
+        line = p[None] - p[:, None]  # (n, n, 3)
+        share = ((rgb[k] - p)[:, None] * line).sum(-1) / np.maximum((line**2).sum(-1), 1)
+        off = np.linalg.norm(p[:, None] + np.clip(share, 0, 1)[..., None] * line - rgb[k], axis=-1)
+        if off.min() < MIXED:
+            keep.remove(k)
+    return keep
 
 
 def _middle(rgb: np.ndarray, weight: np.ndarray) -> np.ndarray:
