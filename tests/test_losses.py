@@ -97,7 +97,9 @@ def test_the_new_mean_enters_the_penalty_with_its_gradient(decay):
 
 def test_flow_is_the_distance_of_the_match_from_the_known_place():
     side = (2 * torch.arange(8) + 1) / 8 - 1
-    here = torch.stack(torch.meshgrid(side, side, indexing="xy"), -1).expand(2, -1, -1, -1)  # (n, h, w, 2): every pixel its own place
+    here = torch.stack(torch.meshgrid(side, side, indexing="xy"), -1).expand(
+        2, -1, -1, -1
+    )  # (n, h, w, 2): every pixel its own place
     place = torch.nn.functional.avg_pool2d(here.movedim(3, 1), 2)
     assert_close(losses.flow(place, here), torch.tensor(1e-4))  # the root's rounded tip
     far = torch.tensor([0.3, -0.4])[:, None, None]

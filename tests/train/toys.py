@@ -115,7 +115,9 @@ def advance(running: Loop, c: RunConfig, steps: int, workers: int = 0, pictures:
 
 def feeding(c: RunConfig, world: World, step: int = 0, workers: int = 0, pictures: Blobs | None = None):
     pictures = pictures or Blobs()
-    place = {"batch": c.batch, "seed": c.seed, "step": step, "workers": workers, "rank": world.rank, "world": world.size}
+    place = {
+        "batch": c.batch, "seed": c.seed, "mirror": c.mirror, "step": step, "workers": workers, "rank": world.rank, "world": world.size,
+    }  # fmt: skip
     if isinstance(c, TrainConfig):
         return Feed(pictures, **place)
     return PairFeed(pictures, Retriever(pictures, c.pairs), c.pairs, **place)
