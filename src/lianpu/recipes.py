@@ -175,8 +175,8 @@ RECIPES: dict[str, Recipe] = {
             "opera-mask-64",
             "The shipped model: seven colours, ADA; on `data sample masks --n 7128 --seed 0 --size 64`, built with --test 0.",
             _OPERA_MASK_64,
-            cost="AMD Zen 5, 2 threads: 50 pictures a second",
-            score="provisional: 74 kimg, trained without class_groups: clean lines, seven colours, one face a colour",
+            cost="AMD Zen 5, one thread: 31 pictures a second; 140 kimg took 75 minutes",
+            score="shipped at 140.7 of 800 kimg: seven colours, clean lines, deviation over z within a class 0.28 (data 0.30)",
         ),
     ]
 }
