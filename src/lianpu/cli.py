@@ -458,7 +458,7 @@ def translate(
     symmetric
         Both halves of a face are matched alike. Sketches whose halves differ (歪) are left as they are, and it is said.
     lead
-        With it, this half of the picture decides for both, for a slanting reference: --lead left
+        Match both halves alike, and let this half of the picture decide, as for a slanting reference: --lead left
     palette
         lock: use the paints of the reference and no others, and state how far colours were moved (Delta E).
     overwrite
