@@ -166,7 +166,7 @@ RECIPES: dict[str, Recipe] = {
             Recipe(
                 f"yan2023-{row}",
                 f"{_TRANSLATE_SAY[row]}; 256 px as in the paper.",
-                replace(config, batch=8, kimg=500, snapshot_kimg=20),
+                replace(config, batch=4, kimg=500, snapshot_kimg=20),
                 _NEEDS_A_GPU,
             )
             for row, config in _translators("paper").items()
