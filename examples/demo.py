@@ -211,6 +211,38 @@ def main() -> None:
         f'<div class="pair">{figure(samples[0], "first samples", pixels=True, width=480)}{figure(samples[-1], "last samples", pixels=True, width=480)}</div>',
     )
 
+    drawings, references, painted = (options.to / name for name in ("drawings", "references", "painted"))
+    drawing, _ = demo.lianpu(
+        "data", "sample", "masks", "--n", "4", "--seed", "11", "--size", "256", "--to", options.to / "others"
+    )
+    lining, _ = demo.lianpu(
+        "data", "build", options.to / "others", "--to", drawings, "--size", "256", "--test", "0", "--sketches", "colour"
+    )
+    references.mkdir()
+    for path in pngs[1:5]:
+        shutil.copy(path, references)
+    translating, _ = demo.lianpu(
+        "translate",
+        "matcher",
+        "--sketch",
+        drawings / "sketches" / "train",
+        "--reference",
+        references,
+        "--explain",
+        "--out",
+        painted,
+    )
+    match = sorted((painted / "matches").glob("*.png"))[0]
+    demo.section(
+        "A drawing takes a mask's colours · 线稿上色",
+        "Four line drawings, each painted after four references: closed regions of the drawing take the paints of the regions they "
+        "resemble by place, size, shape and symmetry. No network is needed for this; the second picture shows which place took its "
+        "colour from where, and how sure that is.",
+        [drawing, lining, translating],
+        figure(next(painted.glob("sheet*.png")), "drawings on the left, references above, unselected", width=860),
+        figure(match, "one correspondence", width=860),
+    )
+
     model = "opera-mask-64"
     generating, _ = demo.lianpu(
         "generate", model, "-n", "56", "--seed", "0", "--truncation", "0.7", "--grid", "--out", made

@@ -179,7 +179,7 @@ class CocosNetConfig(PaintingConfig):
     temperature: float = 0.01
     """tau, the softness of the match: cosines are divided by it before the softmax."""
     attention: bool = True
-    """A non-local block (Zhang et al. 2019, SAGAN) in the generator, before its last but one doubling, and in the discriminators."""
+    """Non-local blocks (Zhang et al. 2019, SAGAN): in the generator at half the picture's size, and in each discriminator."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

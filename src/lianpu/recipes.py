@@ -166,7 +166,7 @@ RECIPES: dict[str, Recipe] = {
             Recipe(
                 f"yan2023-{row}",
                 f"{_TRANSLATE_SAY[row]}; 256 px as in the paper.",
-                replace(config, batch=8, kimg=500, snapshot_kimg=20),
+                replace(config, batch=4, kimg=500, snapshot_kimg=20),
                 _NEEDS_A_GPU,
             )
             for row, config in _translators("paper").items()
@@ -175,8 +175,8 @@ RECIPES: dict[str, Recipe] = {
             "opera-mask-64",
             "The shipped model: seven colours, ADA; on `data sample masks --n 7128 --seed 0 --size 64`, built with --test 0.",
             _OPERA_MASK_64,
-            cost="AMD Zen 5, 2 threads: 50 pictures a second",
-            score="provisional: 74 kimg, trained without class_groups: clean lines, seven colours, one face a colour",
+            cost="AMD Zen 5, one thread: 31 pictures a second; 140 kimg took 75 minutes",
+            score="shipped at 140.7 of 800 kimg: seven colours, clean lines, deviation over z within a class 0.28 (data 0.30)",
         ),
     ]
 }

@@ -106,15 +106,24 @@ def pair(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("mode", (*REGIMES, *METHODS))
+@pytest.mark.parametrize("mode", [*REGIMES, *METHODS])
 def test_two_processes_equal_one_on_the_same_global_batch(mode, pair):
     c = config(mode, **SLOW)
     alone = advance(loop(c), c, 3).state()
     first, second = (load_file(pair / f"{mode}-{rank}.safetensors") for rank in range(2))
     assert differing(first, second) == [], "processes must hold the same state"
     assert alone.keys() == first.keys()
+    largest: dict[str, float] = {}
     for key, value in alone.items():
-        error = torch.linalg.vector_norm((first[key] - value).double()) / torch.linalg.vector_norm(
-            value.double()
-        ).clamp(min=1e-9)
+        largest[kin(key)] = max(largest.get(kin(key), 0.0), float(value.double().norm()))
+    for key, value in alone.items():
+        # a bias before a normalisation has no gradient but its rounding: that is held against the others'
+        size = max(float(value.double().norm()), 1e-3 * largest[kin(key)], 1e-9)
+        error = float((first[key] - value).double().norm()) / size
         assert error < 1e-3, f"{key}: relative error {error:.2e}"
+
+
+def kin(key: str) -> str:
+    """Tensors of one kind: one network's first moments, for instance."""
+    parts = key.split(".")
+    return ".".join([*parts[:2], parts[-1]]) if parts[0] == "adam" else key

@@ -26,7 +26,7 @@ def through_disk(running, folder):
     return checkpoint.load_state(running.save(run))
 
 
-@pytest.mark.parametrize("mode", (*REGIMES, *METHODS))
+@pytest.mark.parametrize("mode", [*REGIMES, *METHODS])
 @pytest.mark.parametrize("stop", [1, 4, 6])
 def test_stop_and_resume_equals_not_stopping(mode, stop, straight, tmp_path):
     c = config(mode)
@@ -52,7 +52,7 @@ def test_number_of_workers_changes_nothing(mode, straight, tmp_path):
 UNREAD = ("exp_avg", "policy.r_t", "_u")
 ALWAYS = {"task.G", "task.D", "task.G_ema", *(f"adam.{n}.{part}" for n in "GD" for part in ("exp_avg_sq", "step"))}
 EXPECTED = {
-    **dict.fromkeys(REGIMES, {"task.path_mean"}),
+    **{regime: {"task.path_mean"} for regime in REGIMES},
     "cocosnet": {"task.lines", "task.G._v", "task.D._v"},
     "spade": {"task.G._v", "task.D._v", "task.G.mean", "task.G.variance"},
     "spade-vae": {"task.G._v", "task.D._v", "task.G.mean", "task.G.variance"},
@@ -69,7 +69,7 @@ def piece_of(key: str) -> str:
     return ".".join(parts[:2] + parts[-1:] * own)
 
 
-@pytest.mark.parametrize("mode", (*REGIMES, *METHODS))
+@pytest.mark.parametrize("mode", [*REGIMES, *METHODS])
 def test_losing_any_one_piece_of_state_is_noticed(mode, straight, tmp_path):
     c = config(mode)
     stop = 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from lianpu import recipes
 from lianpu.config import AugmentConfig, RunConfig, StyleGAN2Config, TrainConfig, TranslateConfig
 from lianpu.data.pairs import Retriever
+from lianpu.nets import features
 from lianpu.train.feed import Feed, PairFeed
 from lianpu.train.gan import GanTask
 from lianpu.train.loop import Loop
@@ -18,6 +20,7 @@ from lianpu.train.world import World
 
 REGIMES = ("none", "ada", "apa", "diffusion")
 METHODS = ("cocosnet", "spade", "spade-vae")
+perceptual = functools.cache(features.perceptual)  # it does not change: one for all tests
 
 
 class Blobs:
@@ -95,7 +98,7 @@ def painting(mode: str = "ada", **changes: object) -> TrainConfig:
 def loop(c: RunConfig, world: World | None = None) -> Loop:
     world = world or World()
     return Loop(
-        GanTask(c, world) if isinstance(c, TrainConfig) else TranslateTask(c, world),
+        GanTask(c, world) if isinstance(c, TrainConfig) else TranslateTask(c, world, perceptual(c.features)),
         world,
         batch=c.batch,
         seed=c.seed,
@@ -115,7 +118,9 @@ def advance(running: Loop, c: RunConfig, steps: int, workers: int = 0, pictures:
 
 def feeding(c: RunConfig, world: World, step: int = 0, workers: int = 0, pictures: Blobs | None = None):
     pictures = pictures or Blobs()
-    place = {"batch": c.batch, "seed": c.seed, "step": step, "workers": workers, "rank": world.rank, "world": world.size}
+    place = {
+        "batch": c.batch, "seed": c.seed, "mirror": c.mirror, "step": step, "workers": workers, "rank": world.rank, "world": world.size,
+    }  # fmt: skip
     if isinstance(c, TrainConfig):
         return Feed(pictures, **place)
     return PairFeed(pictures, Retriever(pictures, c.pairs), c.pairs, **place)

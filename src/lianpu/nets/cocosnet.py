@@ -35,7 +35,8 @@ class DomainEncoder(nn.Module):
         widths = [channels, *(min(c.encoder_width * min(2**i, 8), c.encoder_max) for i in range(5))]
         strides = [1, 2, 1, 2 if c.warp_stride == 4 else 1, 1]
         self.convs = nn.ModuleList(
-            spectral_norm(nn.Conv2d(a, b, 3, s, 1)) for (a, b), s in zip(pairwise(widths), strides, strict=True)
+            spectral_norm(nn.Conv2d(a, b, 3, s, 1, bias=False))
+            for (a, b), s in zip(pairwise(widths), strides, strict=True)
         )
         self.blocks = nn.ModuleList(
             SpadeBlock(a, b, channels, c.hidden, PositionalNorm, PAD)
@@ -58,8 +59,9 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv0 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode=PAD)
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode=PAD)
+        self.conv0, self.conv1 = (  # no bias: the mean that is taken off would take it with it
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode=PAD, bias=False) for _ in range(2)
+        )
         self.prelu = nn.PReLU()
 
     def forward(self, x: Tensor) -> Tensor:

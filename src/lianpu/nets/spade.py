@@ -68,8 +68,10 @@ class PositionalNorm(nn.Module):
         super().__init__()
 
     def forward(self, x: Tensor) -> Tensor:
-        variance, mean = torch.var_mean(x, 1, correction=0, keepdim=True)
-        return (x - mean) * (variance + EPS).rsqrt()
+        centred = x - x.mean(1, keepdim=True)
+        return (
+            centred * (centred.square().mean(1, keepdim=True) + EPS).rsqrt()
+        )  # torch.var_mean is ten times slower here
 
 
 class BatchNorm(nn.Module):
@@ -181,21 +183,15 @@ class Composition(nn.Module):
     ) -> None:  # fmt: skip
         super().__init__()
         c = config
-        sizes = [START, 2 * START]  # two blocks at 16x16, one at each other size
-        while sizes[-1] < c.resolution:
-            sizes.append(2 * sizes[-1])
-        first = c.channels(START)
+        self.sizes = [START, 2 * START, 2 * START]  # two blocks at 16x16, one at every other size
+        while self.sizes[-1] < c.resolution:
+            self.sizes.append(2 * self.sizes[-1])
+        widths = [c.channels(size) for size in (START, *self.sizes)]
+        first, last = widths[0], widths[-1]
         self.start = nn.Linear(z_dim, first * START**2) if z_dim else nn.Conv2d(condition, first, 3, padding=1)
-        self.blocks = nn.ModuleList()
-        self.sizes: list[int] = []
-        channels = first
-        for size in [*sizes[:2], *sizes[1:]]:
-            out = c.channels(size)
-            self.blocks.append(SpadeBlock(channels, out, condition, c.hidden, norm, pad))
-            self.sizes.append(size)
-            channels = out
-        self.attention = SelfAttention(c.channels(c.resolution // 4)) if attention else None
-        self.out = nn.Conv2d(channels, 3, 3, padding=1, padding_mode=pad)
+        self.blocks = nn.ModuleList(SpadeBlock(a, b, condition, c.hidden, norm, pad) for a, b in pairwise(widths))
+        self.attention = SelfAttention(widths[-3]) if attention else None
+        self.out = nn.Conv2d(last, 3, 3, padding=1, padding_mode=pad)
         nn.init.xavier_normal_(self.out.weight, 0.02)  # the first pictures are grey, where tanh is not saturated
 
     def forward(self, condition: Tensor, z: Tensor | None = None) -> Tensor:

@@ -6,7 +6,8 @@ place of the sketch takes the average of the reference, weighted by softmax(q k^
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import contextlib
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,9 +25,7 @@ def warp(query: Tensor, key: Tensor, value: Tensor, temperature: float) -> Tenso
     width = max(query.shape[1], c)
     # A kernel that never writes the matrix wants all three equally wide and contiguous; for others torch falls back, in
     # silence, to one that does. The zeros change no product, so the scale is given: by default it follows the width.
-    with torch.autocast(
-        query.device.type, enabled=False
-    ):  # at tau = 0.01 bfloat16's cosines are 0.4 wrong in the exponent
+    with _no_autocast(query.device):
         q, k, v = (F.pad(_places(x), (0, width - x.shape[1])).contiguous() for x in (query, key, value))
         y = F.scaled_dot_product_attention(q, k, v, scale=1 / temperature)[..., :c]  # (n, 1, h*w, c)
     return y[:, 0].transpose(1, 2).reshape(-1, c, h, w)
@@ -39,9 +38,16 @@ def cycle(query: Tensor, key: Tensor, warped: Tensor, temperature: float) -> Ten
     return warp(key, query, warped, temperature)
 
 
+def _no_autocast(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """Over tau = 0.01 the cosines of bfloat16 would be wrong by 0.4 in the exponent."""
+    if not torch.amp.is_autocast_available(device.type):  # on "meta"
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, enabled=False)
+
+
 def _places(x: Tensor) -> Tensor:
-    """(n, c, h, w) -> (n, 1, h*w, c) float32."""
-    return x.flatten(2).transpose(1, 2)[:, None].float()
+    """(n, c, h, w) -> (n, 1, h*w, c), in float32 at least."""
+    return x.flatten(2).transpose(1, 2)[:, None].to(torch.promote_types(x.dtype, torch.float32))
 
 
 class Match(NamedTuple):
@@ -59,7 +65,8 @@ class Match(NamedTuple):
 def matches(query: Tensor, key: Tensor, temperature: float, chunk: int = 512) -> Match:
     """The best match of every place with its certainty, `chunk` rows of the matrix at a time."""
     q, k = _places(query)[:, 0], _places(key)[:, 0]
-    parts = [_match(rows @ k.transpose(1, 2) / temperature) for rows in q.split(chunk, 1)]
+    with _no_autocast(query.device):
+        parts = [_match(rows @ k.transpose(1, 2) / temperature) for rows in q.split(chunk, 1)]
     return Match(*(torch.cat(column, 1) for column in zip(*parts, strict=True)))
 
 

@@ -27,7 +27,13 @@ __all__ = ["GeneratorRun"]
 class GeneratorRun:
     """A run of `gan.GanTask` (see `run.Run`)."""
 
-    OF_RECIPE: ClassVar[tuple[str, ...]] = ("d_architecture", "mbstd_group", "mbstd_channels", "time", "half_resolutions")
+    OF_RECIPE: ClassVar[tuple[str, ...]] = (
+        "d_architecture",
+        "mbstd_group",
+        "mbstd_channels",
+        "time",
+        "half_resolutions",
+    )
 
     def __init__(self, config: TrainConfig, pictures: Folder, world: World) -> None:
         self.config, self.pictures, self.world = config, pictures, world

@@ -236,7 +236,9 @@ class Loop(Generic[B]):
         layers = [
             (name, m)
             for name, m in task.named_modules()
-            if all(child == "parametrizations" for child, _ in m.named_children())  # of spectral norm: part of its layer
+            if all(
+                child == "parametrizations" for child, _ in m.named_children()
+            )  # of spectral norm: part of its layer
         ]
         hooks = [layer.register_forward_hook(listen(name)) for name, layer in layers]
         try:

@@ -41,7 +41,10 @@ class TranslateTask(nn.Module):
     lines: Tensor
     remedy = "Lower the learning rates"
 
-    def __init__(self, config: TranslateConfig, world: World | None = None) -> None:
+    def __init__(
+        self, config: TranslateConfig, world: World | None = None, phi: features.Perceptual | None = None
+    ) -> None:
+        """phi: where it is at hand already; otherwise the one that `config.features` names is read."""
         super().__init__()
         self.config, net = config, config.net
         self.world = world or World()
@@ -54,7 +57,8 @@ class TranslateTask(nn.Module):
         self.register_buffer("lines", torch.zeros(3))
         self.requires_grad_(False)
         self.z_dim = net.z_dim if isinstance(net, SpadeConfig) and net.vae else 0
-        self._phi = (features.perceptual(config.features).to(self.world.device),)  # in a tuple: not a part of the task
+        phi = phi or features.perceptual(config.features, self.world.device)
+        self._phi = (phi,)  # in a tuple: no submodule
 
     @property
     def features(self) -> dict[str, str]:
