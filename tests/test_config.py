@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from lianpu import recipes
-from lianpu.config import StyleGAN2Config, TrainConfig, from_dict, override, to_dict
+from lianpu.config import CocosNetConfig, SpadeConfig, StyleGAN2Config, TrainConfig, from_dict, override, to_dict
 from lianpu.errors import LianpuError, UsageError
 
 
@@ -84,6 +84,70 @@ def test_nonsense_is_refused(setting):
         override(TrainConfig(), [setting])
 
 
+SIZES = [getattr(kind, size)() for kind in (CocosNetConfig, SpadeConfig) for size in ("paper", "small", "nano")]
+
+
+@pytest.mark.parametrize("config", SIZES, ids=lambda c: f"{type(c).__name__} {c.resolution}")
+def test_translators_sizes_round_trip(config):
+    assert from_dict(type(config), to_dict(config)) == config
+
+
+def test_translators_paper_sizes_are_the_defaults():
+    """The widths of both papers at 256 pixels: 1024 channels at 8 and 16, 64 at the end; descriptors of 9 x 256 at 64 x 64."""
+    c = CocosNetConfig()
+    assert c == CocosNetConfig.paper() and SpadeConfig() == SpadeConfig.paper() and SpadeConfig.paper(vae=True).vae
+    assert [c.channels(r) for r in (8, 16, 32, 64, 128, 256)] == [1024, 1024, 512, 256, 128, 64]
+    assert (c.match_kernel, c.feature_width, c.descriptor, c.warp_stride, c.temperature) == (3, 256, 0, 4, 0.01)
+
+
+@pytest.mark.parametrize("kind", [CocosNetConfig, SpadeConfig])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "resolution=100",
+        "resolution=8",
+        "resolution=2048",
+        "condition_channels=0",
+        "width=100000",
+        "width_max=0",
+        "hidden=0",
+        "discriminator_layers=1",
+        "discriminator_layers=99",
+        "discriminator_scales=0",
+    ],
+)
+def test_translators_refuse_nonsense(kind, setting):
+    """A model file is untrusted: nothing in it may exhaust memory."""
+    with pytest.raises(UsageError):
+        override(kind(), [setting])
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "encoder_width=0",
+        "encoder_max=99999",
+        "encoder_blocks=0",
+        "feature_width=0",
+        "trunk_blocks=99",
+        "match_kernel=5",
+        "descriptor=-1",
+        "warp_stride=3",
+        "temperature=0",
+        "temperature=nan",
+    ],
+)
+def test_cocosnet_refuses_nonsense(setting):
+    with pytest.raises(UsageError):
+        override(CocosNetConfig(), [setting])
+
+
+@pytest.mark.parametrize("setting", ["z_dim=0", "style_width=99999"])
+def test_spade_refuses_nonsense(setting):
+    with pytest.raises(UsageError):
+        override(SpadeConfig(), [setting])
+
+
 def test_style_vectors_and_channels():
     c = StyleGAN2Config(resolution=256, channel_base=16384)
     assert (c.num_ws, c.resolutions, [c.channels(r) for r in c.resolutions]) == (
@@ -104,8 +168,20 @@ def test_every_option_explains_itself():
     from lianpu import config
 
     source = inspect.getsource(config)
-    for kind in (StyleGAN2Config, config.AugmentConfig, TrainConfig):
+    for kind in (
+        StyleGAN2Config,
+        config.AugmentConfig,
+        TrainConfig,
+        config.PaintingConfig,
+        CocosNetConfig,
+        SpadeConfig,
+    ):
+        inherited = {
+            f.name for base in kind.__bases__ if dataclasses.is_dataclass(base) for f in dataclasses.fields(base)
+        }
         for field in dataclasses.fields(kind):
+            if field.name in inherited:
+                continue
             lines = source[source.index(f"class {kind.__name__}") :].split("\n")
             at = next(i for i, line in enumerate(lines) if line.startswith(f"    {field.name}: "))
             assert lines[at + 1].strip().startswith('"""') or field.name in ("net", "augment"), (

@@ -4,9 +4,11 @@ independent library gives on the same tensors, and FID's name is out of reach of
 
 from __future__ import annotations
 
+import hashlib
 import io
 import math
 
+import numpy as np
 import pytest
 import torch
 import torchvision
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lianpu import weights
+from lianpu.data.samples import masks
 from lianpu.errors import ModelError, UsageError
 from lianpu.nets import features
 from tests.weights import need
@@ -353,3 +356,77 @@ def test_best_available_prefers_the_standard_and_says_so_if_there_is_none(tmp_pa
         monkeypatch.setitem(weights.CARDS, name, weights.Card(name, "", "", "", "", (source,)))
         (tmp_path / source.file).write_bytes(content)
         assert features.best_available() == name
+
+
+# ------------------------------------------------------------------------------------------------------- perceptual losses
+
+
+def drawn(side: int, n: int = 8) -> Tensor:
+    """Drawn masks (n, 3, side, side) in [-1, 1]."""
+    pixels = np.stack([masks.draw(0, i).pixels(side) for i in range(n)])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+@pytest.mark.parametrize("name", ["vgg16", "random"])
+def test_a_weight_means_the_same_for_every_layer_and_trunk(name):
+    """On masks the mean square of every layer's map is about 1; bare, those of VGG16 lie between 6 and 70."""
+    if name != "random":
+        need(name)
+    phi = features.perceptual(name)
+    sizes = [float(x.square().mean().sqrt()) for x in phi(drawn(64))]
+    assert len(sizes) == len(phi.balance) == 5
+    assert all(0.6 < size < 1.6 for size in sizes)
+
+
+def test_perceptual_features_are_the_trunk_s_but_for_their_size():
+    need("vgg16")
+    phi, trunk = features.perceptual("vgg16"), features.trunk("vgg16", features.PERCEPTUAL_LAYERS)
+    images = drawn(32, 2)
+    for scaled, bare in zip(phi(images), trunk(images), strict=True):
+        ratio = float((scaled * bare).sum() / bare.square().sum())
+        torch.testing.assert_close(scaled, bare * ratio)
+    assert (phi.name, phi.sha256) == ("vgg16", trunk.sha256) and len(phi.sha256) == 64
+
+
+def test_random_features_are_always_the_same_and_move_no_other_randomness():
+    before = torch.random.get_rng_state()
+    first, second = (features.perceptual("random") for _ in range(2))
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert all(
+        torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    )
+    assert torch.equal(first.gains, second.gains) and (first.name, first.sha256) == ("random", "")
+    with torch.device("meta"):
+        third = features.perceptual("random")
+    assert torch.equal(first.gains, third.gains)
+    assert [x.shape for x in third.to("meta")(torch.empty(1, 3, 64, 64, device="meta"))] == [
+        (1, c, s, s) for c, s in ((64, 64), (128, 32), (256, 16), (512, 8), (512, 4))
+    ]
+
+
+def test_gradients_reach_the_picture_and_nothing_else():
+    phi = features.perceptual("random")
+    images = drawn(32, 1).requires_grad_()
+    sum(x.mean() for x in phi.train()(images)).backward()
+    assert images.grad is not None and images.grad.abs().sum() > 0
+    assert not any(p.requires_grad for p in phi.parameters())
+
+
+def test_the_best_perceptual_features_that_are_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("LIANPU_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    assert features.perceptual_name() == "random"
+    with pytest.raises(ModelError, match="vgg19"):
+        features.perceptual("vgg19")  # asked for by name it is that or an error
+    for name in ("vgg16", "vgg19"):
+        content = name.encode()
+        source = weights.Source(f"{name}.pth", len(content), hashlib.sha256(content).hexdigest())
+        monkeypatch.setitem(weights.CARDS, name, weights.Card(name, "", "", "", "", (source,)))
+        (tmp_path / source.file).write_bytes(content)
+        assert features.perceptual_name() == name
+    (tmp_path / "vgg19.pth").write_bytes(b"vgg91")  # a wrong file is passed over, and refused where it is asked for
+    assert features.perceptual_name() == "vgg16"
+    with pytest.raises(ModelError):
+        features.perceptual("vgg19")
+    with pytest.raises(UsageError, match="no perceptual features named vgg17"):
+        features.perceptual("vgg17")
