@@ -440,7 +440,7 @@ def test_an_untaught_vgg_can_be_costed_on_the_meta_device(untaught):
     with torch.device("meta"):
         net = features.perceptual("random")
         torch.testing.assert_close(net.gains, untaught.gains)  # its numbers are numbers, wherever others are made
-        net = features.perceptual("random", "meta")
+        net.to("meta")
         pictures = torch.empty(2, 3, 16, 16, requires_grad=True)
         levels = net(pictures)
     assert all(level.is_meta for level in levels)

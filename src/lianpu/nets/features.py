@@ -540,7 +540,7 @@ def perceptual_name(name: str = "auto") -> Literal["vgg19", "vgg16", "random"]:
     return name  # type: ignore[return-value]
 
 
-def perceptual(name: str = "auto", device: torch.device | str = "cpu") -> Perceptual:
+def perceptual(name: str = "auto") -> Perceptual:
     """The features that translation losses compare; its `name` and `sha256` say which they are. Never downloads.
 
     random: a VGG19 that has learnt nothing. Its maps still tell edges and textures apart (Ustyuzhaninov et al. 2017), and a run needs
@@ -549,10 +549,9 @@ def perceptual(name: str = "auto", device: torch.device | str = "cpu") -> Percep
     name = perceptual_name(name)
     with torch.device("cpu"):  # whatever the caller's default, "meta" too: the numbers drawn and measured here are real
         if name == "random":
-            return Perceptual(name, "vgg19", _random_vgg19()).to(device)
+            return Perceptual(name, "vgg19", _random_vgg19())
         found = weights.locate(name)
-        values, sha256 = weights.tensors(name, found), weights.source_of(name, found).sha256
-        return Perceptual(name, name, values, sha256).to(device)
+        return Perceptual(name, name, weights.tensors(name, found), weights.source_of(name, found).sha256)
 
 
 def _random_vgg19() -> dict[str, Tensor]:
