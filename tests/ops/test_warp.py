@@ -115,11 +115,11 @@ def unpadded(query: Tensor, key: Tensor, value: Tensor, temperature: float) -> T
     return y[:, 0].transpose(1, 2).reshape(value.shape[:2] + query.shape[2:])
 
 
-@pytest.mark.parametrize(("d", "c"), [(64, 3), (64, 64), (16, 64)])
+@pytest.mark.parametrize(("d", "c"), [(64, 3), (64, 64), (16, 64), (54, 5)])
 def test_no_tensor_comes_near_the_size_of_the_matrix(d, c):
     n = 32 * 32
     q, k = (descriptors(1, d, 32, 32, seed=s, dtype=torch.float32) for s in (1, 2))
-    assert largest(warp, q, k, randn(1, c, 32, 32)) == n * max(c, d)
+    assert largest(warp, q, k, randn(1, c, 32, 32)) == n * math.ceil(max(c, d) / 4) * 4
 
 
 def test_the_guard_sees_a_matrix_where_there_is_one():
@@ -130,6 +130,25 @@ def test_the_guard_sees_a_matrix_where_there_is_one():
 
 
 # ---- precision, devices --------------------------------------------------------------------------------------------
+
+
+def test_every_operand_is_wide_enough_for_every_kernel(monkeypatch):
+    """Torch's kernels for CUDA that hold no matrix take float32 only where its rows begin at multiples of 16 bytes."""
+    taken: list[Tensor] = []
+    own = F.scaled_dot_product_attention
+    monkeypatch.setattr(F, "scaled_dot_product_attention", lambda *x, **other: taken.extend(x) or own(*x, **other))
+    q, k = descriptors(1, 54, 4, 4, seed=1), descriptors(1, 54, 4, 4, seed=2)
+    warp(q, k, randn(1, 3, 4, 4, dtype=torch.float64), TAU)
+    assert [x.shape[-1] for x in taken] == [56] * 3 and all(x.is_contiguous() for x in taken)
+
+
+def test_a_network_s_descriptors_are_not_copied():
+    """Laid out as its convolutions leave them, places outside and channels inside, they are what the kernel wants."""
+    q = descriptors(1, 64, 8, 8).contiguous(memory_format=torch.channels_last).requires_grad_()
+    kept: list[int] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.data_ptr()) or t, lambda t: t):
+        warp(q, q, randn(1, 3, 8, 8, dtype=torch.float64), TAU)
+    assert kept.count(q.data_ptr()) >= 2
 
 
 def test_autocast_does_not_reach_the_cosines():

@@ -7,6 +7,7 @@ place of the sketch takes the average of the reference, weighted by softmax(q k^
 from __future__ import annotations
 
 import contextlib
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -22,11 +23,12 @@ def warp(query: Tensor, key: Tensor, value: Tensor, temperature: float) -> Tenso
     query: (n, d, h, w) of the sketch; key: (n, d, h', w') and value: (n, c, h', w') of the reference -> (n, c, h, w).
     """
     c, (h, w) = value.shape[1], query.shape[2:]
-    width = max(query.shape[1], c)
-    # A kernel that never writes the matrix wants all three equally wide and contiguous; for others torch falls back, in
-    # silence, to one that does. The zeros change no product, so the scale is given: by default it follows the width.
+    # A kernel that never writes the matrix wants all three equally wide and contiguous on a CPU, and on CUDA a multiple of
+    # four wide; for others torch falls back, in silence, to one that does. The zeros change no product, so the scale is
+    # given: by default it follows the width.
+    width = math.ceil(max(query.shape[1], c) / 4) * 4
     with _no_autocast(query.device):
-        q, k, v = (F.pad(_places(x), (0, width - x.shape[1])).contiguous() for x in (query, key, value))
+        q, k, v = (_padded(_places(x), width).contiguous() for x in (query, key, value))
         y = F.scaled_dot_product_attention(q, k, v, scale=1 / temperature)[..., :c]  # (n, 1, h*w, c)
     return y[:, 0].transpose(1, 2).reshape(-1, c, h, w)
 
@@ -48,6 +50,11 @@ def _no_autocast(device: torch.device) -> contextlib.AbstractContextManager[Any]
 def _places(x: Tensor) -> Tensor:
     """(n, c, h, w) -> (n, 1, h*w, c), in float32 at least."""
     return x.flatten(2).transpose(1, 2)[:, None].to(torch.promote_types(x.dtype, torch.float32))
+
+
+def _padded(x: Tensor, width: int) -> Tensor:
+    """With zeros up to `width` channels; F.pad by nothing would be a copy."""
+    return x if x.shape[-1] == width else F.pad(x, (0, width - x.shape[-1]))
 
 
 class Match(NamedTuple):
