@@ -4,6 +4,7 @@ are alike where that was asked for, and no number that nothing teaches.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -65,6 +66,19 @@ def test_the_paper_s_size_and_a_step_of_it():
         ]
         torch.stack(total).sum().backward()
         assert all(p.grad is not None and p.grad.shape == p.shape for p in net.parameters())
+
+
+@pytest.mark.parametrize("size", ["small", "nano"])
+def test_smaller_sizes_paint_and_are_taught(size):
+    config = getattr(CocosNetConfig, size)()
+    r, side = config.resolution, config.resolution // config.warp_stride
+    with torch.device("meta"):
+        net = CocosNet(config)
+        painted = net(torch.empty(2, 6, r, r), torch.empty(2, 3, r, r), torch.empty(2, 6, r, r))
+        assert painted.image.shape == (2, 3, r, r) and painted.warped is not None and painted.query is not None
+        assert painted.warped.shape == (2, 3, r, r) and painted.query.shape == (2, config.descriptor, side, side)
+        painted.image.sum().backward()
+        assert all(p.grad is not None for p in net.parameters())
 
 
 def test_every_number_is_taught():
@@ -148,6 +162,22 @@ def test_a_picture_does_not_depend_on_those_beside_it():
         together = net(*given).image
         for i in range(2):
             assert_close(net(*(x[i : i + 1] for x in given)).image, together[i : i + 1], atol=1e-4, rtol=1e-4)
+
+
+def test_evaluation_moves_nothing_and_training_moves_the_spectral_vectors():
+    """So a translation is the same however many were made before it, and a run that goes on has them in its state."""
+    net = network(replace(TINY, attention=True, resolution=32))
+    before = copy.deepcopy(net.state_dict())
+    given = inputs(r=32)
+    net(*given)
+    assert all(torch.equal(a, b) for a, b in zip(before.values(), net.state_dict().values(), strict=True))
+    net.train()(*given)
+    moved = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
+    vectors = {name for name in before if name.endswith(("._u", "._v"))}
+    assert moved <= vectors and set(before) == {name for name, _ in net.named_parameters()} | vectors
+    assert {".".join(name.split(".")[:2]) for name in moved} == {  # of some, power iteration had found the end before
+        "alignment.sketch", "alignment.picture", "composition.blocks", "composition.attention",
+    }  # fmt: skip
 
 
 # ---- symmetry ------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ at both the drawing and the picture.
 from __future__ import annotations
 
 import copy
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -70,6 +71,32 @@ def test_parameters_are_as_many_as_the_reference_has():
         assert (count(Spade(config)), count(PatchDiscriminator(config))) == (91_999_683, 5_529_730)
 
 
+@pytest.mark.parametrize(("size", "vae"), [("paper", True), ("small", True), ("nano", False)])
+def test_every_size_paints_and_is_taught(size, vae):
+    """On the meta device: shapes and types are clean, forward and backward, of networks too large for a test."""
+    config = getattr(SpadeConfig, size)(vae=vae)
+    with torch.device("meta"):
+        net, d = Spade(config), PatchDiscriminator(config)
+        condition, reference, its = (torch.empty(2, c, config.resolution, config.resolution) for c in (6, 3, 6))
+        painted = net(condition, reference, its, noise=torch.empty(2, config.z_dim) if vae else None)
+        assert painted.image.shape == reference.shape
+        assert (painted.mu is not None and painted.mu.shape == (2, config.z_dim)) == vae
+        torch.stack([maps[-1].mean() for maps in d(condition, painted.image)]).sum().backward()
+        assert {p.grad is None or p.grad.shape != p.shape for p in [*net.parameters(), *d.parameters()]} == {False}
+
+
+@pytest.mark.parametrize("config", [TINY, STYLED], ids=["spade", "spade-vae"])
+def test_every_number_is_taught(config):
+    """No parameter is without effect, as a bias before a norm would be."""
+    torch.manual_seed(0)
+    net, d = lively(Spade(config)), PatchDiscriminator(config)
+    condition, reference, its = inputs()
+    painted = net(condition, reference, its, noise=randn(2, 5) if config.vae else None)
+    torch.stack([maps[-1].square().sum() for maps in d(condition, painted.image)]).sum().backward()
+    learners = [*net.named_parameters(), *d.named_parameters()]
+    assert [name for name, p in learners if p.grad is None or p.grad.abs().max() < 1e-9] == []
+
+
 def test_nano_is_small_and_as_large_as_cocosnet_s_composition():
     """Its fairness: the two networks differ in what they are told of the reference."""
     with torch.device("meta"):
@@ -99,6 +126,23 @@ def test_batch_norm_is_torch_s_in_training_and_evaluation():
     theirs.running_var.copy_(ours.variance)
     x = randn(3, 4, 5, 5, seed=9)
     assert_close(ours.eval()(x), theirs.eval()(x))
+
+
+def test_batch_norm_over_one_process_is_batch_norm(tmp_path):
+    """That two processes equal one is shown where they train, in tests/train."""
+    x = randn(3, 4, 5, 5).requires_grad_()
+    weights = randn(3, 4, 5, 5, seed=1)
+    want = BatchNorm(4)(x)
+    (want_grad,) = torch.autograd.grad((want * weights).sum(), x)
+    torch.distributed.init_process_group("gloo", init_method=(tmp_path / "meet").as_uri(), rank=0, world_size=1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            have = BatchNorm(4)(x)
+            (grad,) = torch.autograd.grad((have * weights).sum(), x)
+    finally:
+        torch.distributed.destroy_process_group()
+    assert torch.equal(have, want) and torch.equal(grad, want_grad)
 
 
 def test_a_spatial_norm_is_alpha_x_plus_beta():

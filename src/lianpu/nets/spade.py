@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
@@ -104,9 +105,26 @@ def _over_processes(mean: Tensor) -> Tensor:
     """The mean over processes that hold equally many pictures, with its gradient."""
     if not (dist.is_available() and dist.is_initialized()):
         return mean
-    from torch.distributed.nn.functional import all_reduce
+    total = SumOverProcesses.apply(mean)
+    assert isinstance(total, Tensor)
+    return total / dist.get_world_size()
 
-    return all_reduce(mean) / dist.get_world_size()
+
+class SumOverProcesses(torch.autograd.Function):
+    """Every process gets the sum; what is asked of it anywhere is asked of each summand, so the gradient is a sum as well."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        total = grads[0].clone()
+        dist.all_reduce(total)
+        return total
 
 
 Norm = Callable[[int], nn.Module]
@@ -277,8 +295,9 @@ def check_inputs(config: PaintingConfig, condition: Tensor, reference: Tensor, r
 
 
 class PatchDiscriminator(nn.Module):
-    """Wang et al. 2018 (pix2pixHD), Sec. 3.2: the same network at several sizes of the picture, each scoring overlapping patches;
-    spectral norm in all, as Park et al. 2019 have it. It is shown the drawing too.
+    """Wang et al. 2018 (pix2pixHD), Sec. 3.2: the same network at several sizes of the picture, each scoring overlapping patches.
+    It is shown the drawing too. Spectral norm is on all convolutions but the first and the score, as in the networks that Park et
+    al. 2019 and Zhang et al. 2020 released; Park et al. write of all.
     """
 
     def __init__(self, config: PaintingConfig) -> None:
