@@ -37,7 +37,7 @@ def on_page(
     light = 1 - shadow * (1 - np.linspace(0, 1, 1500))[None, :, None]
     seen = (page[..., None] * np.array(paper) + (1 - page[..., None]) * np.array(pen)) * light
     seen += noise * np.random.default_rng(0).normal(size=(1100, 1500, 1))
-    return np.uint8(np.clip(seen, 0, 1) * 255)
+    return (np.clip(seen, 0, 1) * 255).astype(np.uint8)
 
 
 def shared(a: np.ndarray, b: np.ndarray, within: float = 3.0) -> float:

@@ -271,7 +271,7 @@ def _bookstein() -> np.ndarray:
 
 def _steepness(values: np.ndarray) -> float:
     """The largest Frobenius norm of the gradient of a field given at the nodes."""
-    down, right = np.gradient(values.reshape(NODES, NODES, 2), 2 / (NODES - 1), axis=(0, 1))
+    down, right = np.gradient(values.reshape(NODES, NODES, 2), 2 / (NODES - 1), axis=(0, 1))  # type: ignore
     return float(np.sqrt((down**2 + right**2).sum(-1)).max())
 
 
@@ -301,7 +301,7 @@ def _sampled(image: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 def _prefiltered(planes: np.ndarray) -> np.ndarray:
     """(k, h, w): coefficients of the cubic splines that go through the values."""
-    return np.stack([ndimage.spline_filter(c, 3, np.float32, mode="nearest") for c in planes])
+    return np.stack([ndimage.spline_filter(c, 3, np.float32, mode="nearest") for c in planes])  # type: ignore
 
 
 # --- other paints ---------------------------------------------------------------------------------

@@ -92,7 +92,8 @@ def _ink(pixels: np.ndarray, notes: list[str]) -> np.ndarray:
     if strong < FAINT * 1.2:
         raise _NoDrawing("no line is to be seen on it")
     ink = np.clip((missing - 0.3 * strong) / (0.5 * strong), 0, 1).astype(np.float32)
-    parts, count = ndimage.label(ink > 0.5, np.ones((3, 3)))
+    parts = np.zeros(ink.shape, np.int32)
+    count = int(ndimage.label(ink > 0.5, np.ones((3, 3)), output=parts))  # type: ignore[arg-type]
     sizes = np.bincount(parts.ravel())
     large = (ink > 0.5) & (sizes[parts] >= 9)  # what the extent of the drawing is told from
     rows, columns = np.flatnonzero(large.any(1)), np.flatnonzero(large.any(0))

@@ -103,9 +103,9 @@ class TranslateTask(nn.Module):
             "adv": lambda: losses.hinge_g(scores(d_fake)),
             "domain": lambda: self.domain(x, real),
             "reg": lambda: self.regularity(painted, y),
-            "flow": lambda: losses.flow(painted.place, batch.flow),
+            "flow": lambda: losses.flow(given(painted.place), batch.flow),
             "maps": lambda: losses.feature_matching(d_fake, d_real),
-            "kl": lambda: losses.kl(painted.mu, painted.logvar),
+            "kl": lambda: losses.kl(given(painted.mu), given(painted.logvar)),
         }
         return {name: (weight, terms[name]()) for name, weight in vars(self.config.weights).items() if weight}
 
@@ -132,11 +132,9 @@ class TranslateTask(nn.Module):
     def regularity(self, painted: Painted, reference: Tensor) -> Tensor:
         """L_reg, Yan et al. 2023, Eq. 13, at the size at which places are matched."""
         assert isinstance(self.G, CocosNet)
-        c, (query, key, coarse) = self.G.config, (painted.query, painted.key, painted.coarse)
-        assert query is not None
-        assert key is not None
-        assert coarse is not None
-        return losses.regularisation(cycle(query, key, coarse, c.temperature), F.avg_pool2d(reference, c.warp_stride))
+        c = self.G.config
+        back = cycle(given(painted.query), given(painted.key), given(painted.coarse), c.temperature)
+        return losses.regularisation(back, F.avg_pool2d(reference, c.warp_stride))
 
     @property
     def rows(self) -> int:
@@ -186,6 +184,12 @@ class TranslateTask(nn.Module):
             return {}
         own, others = self.likenesses()
         return {"as sketch": own, "as reference": others}
+
+
+def given(part: Tensor | None) -> Tensor:
+    """A part of `Painted` that this network has: a configuration asks none for the losses of another."""
+    assert part is not None
+    return part
 
 
 def scores(maps: Maps) -> list[Tensor]:
