@@ -57,7 +57,7 @@ class TranslateTask(nn.Module):
         self.register_buffer("lines", torch.zeros(3))
         self.requires_grad_(False)
         self.z_dim = net.z_dim if isinstance(net, SpadeConfig) and net.vae else 0
-        phi = phi or features.perceptual(config.features, self.world.device)
+        phi = phi or features.perceptual(config.features).to(self.world.device)
         self._phi = (phi,)  # in a tuple: no submodule
 
     @property
