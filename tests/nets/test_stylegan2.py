@@ -262,7 +262,7 @@ def test_scores_do_not_depend_on_how_rows_are_dealt_to_processes(world):
     scores = d(images)
     for rank in range(world):
         assert_close(d(images[rank::world]), scores[rank::world])
-    assert (d(images[: 12 // world]) - scores[: 12 // world]).abs().max() > 1e-3
+    assert (d(images[: 12 // world]) - scores[: 12 // world]).abs().max() > 1e-4
 
 
 def test_minibatch_stddev_of_equal_pictures_is_zero_and_of_opposite_ones_their_size():
