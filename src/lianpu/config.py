@@ -434,23 +434,27 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class LossWeights:
-    """What each loss of a translator counts, under the seed's names (Yan et al. 2023, "Image composition network"); 0 leaves a loss out."""
+    """What each loss of a translator counts, under the seed's names (Yan et al. 2023, "Image composition network"); 0 leaves a loss out.
+
+    The seed prints no numbers. The features compared here are of size 1 at every layer, so that those of released code mean nothing
+    here; the defaults are those with which `tiny-64-cocosnet` was seen to learn.
+    """
 
     feat: float = 10.0
     """phi_1, of L_feat: on examples whose reference is the picture itself, deformed, the features of the result are the picture's."""
     perc: float = 1.0
     """phi_2, of L_perc: deep features of the result are the picture's, whatever the reference."""
-    context: float = 10.0
+    context: float = 1.0
     """phi_3, of L_context: the result has features of the reference, wherever."""
-    adv: float = 10.0
+    adv: float = 1.0
     """phi_4, of L_adv: the discriminator takes the result for a picture."""
-    domain: float = 10.0
+    domain: float = 1.0
     """phi_5, of L_domain: a sketch and its picture are alike in the intermediate domain (CoCosNet)."""
     reg: float = 1.0
     """phi_6, of L_reg: warped to the sketch and back, the reference is as it was (CoCosNet)."""
     flow: float = 10.0
     """Of the known flow: where the reference is the picture itself, deformed, a place matches where it went (CoCosNet). Not in the seed."""
-    maps: float = 10.0
+    maps: float = 2.0
     """Of feature matching: the discriminator's own features of the result are the picture's (Wang et al. 2018). Not in the seed."""
     kl: float = 0.0
     """Of the style's distance to a standard normal one (SPADE with an encoder)."""
