@@ -246,6 +246,8 @@ def test_new_paints_are_the_same_in_picture_and_reference_and_ink_stays_ink():
         np.testing.assert_array_equal(
             pair.condition[0], pairs.lines_of(image)
         )  # the drawing is that of the mask as it was
+        other = make(image, PairSettings(**{**vars(settings), "easy": 1}), key, retrieve=lambda index, rng: 0)
+        assert not other.paired and other.exemplar.tobytes() in (other.image.tobytes(), other.image[:, ::-1].tobytes())
     assert changed >= 5
     assert make(image, PairSettings(**{**vars(settings), "hue": 0, "tone": 0})).image == pytest.approx(image, abs=3)
 

@@ -95,9 +95,9 @@ def _centres(n: int) -> np.ndarray:
 
 # --- lines ----------------------------------------------------------------------------------------
 
-# Edges only (tau = 1), at the picture's own size. At 64 px an edge between two paints is two pixels of mixed paint; the preset "lines" of
-# `data.sketch`, made for 256 px, loses three in ten there, the outline of the head among them. Measured on 16 drawn masks against the edges
-# of their flat paints: recall 0.985 at 64 px ("lines": 0.70) and 0.984 at 256 px, no ink elsewhere.
+# Edges only (tau = 1), at the picture's own size: enlarged first, as `data.sketch` does for smoothness, an edge at 64 px is two or three
+# pixels of mixed paint that the inner Gaussian no longer tells from a shade. Measured on 16 drawn masks against the edges of their flat
+# paints: recall 0.985 at 64 px (`data.sketch`: 0.70, the outline of the head in pieces) and 0.984 at 256 px; no ink elsewhere.
 PLAIN = XDoG(sigma=0.8, tau=1.0, eps=-0.01, phi=40.0)
 NARROWEST = 0.35  # sigma in pixels: below, the inner Gaussian is one pixel
 HUE_SHARE = 0.3  # of the varied drawings that also show where only the hue changes
@@ -167,9 +167,7 @@ def _worn(lines: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 NODES = 25  # a side: the displacement is exact at so many points, and a cubic spline between them
 CONTROL = 4  # a side: points of the thin-plate spline
-STEEPEST = (
-    0.5  # of the displacement: |grad u| below 1 cannot fold, and the inverse then converges as a geometric series
-)
+STEEPEST = 0.5  # |grad u|: below 1 nothing folds, and the inverse converges as a geometric series of it
 CLOSE = 1e-4  # of the inverse: a hundredth of a pixel at 256
 ALIKE = 40.0  # levels by which the halves of a face may differ and still be mirror images
 
