@@ -173,6 +173,12 @@ def test_the_strongest_bend_never_folds():
         assert (xx * yy - xy * yx).min() > 0.1
 
 
+def test_the_wildest_settings_end():
+    wild = PairSettings(**{**vars(SELF), "bend": 0.1, "turn": 180, "zoom": 0.5, "shift": 0.5, "half": 0.5})
+    flows = [make(atlas(16), wild, key).flow for key in range(40)]
+    assert all(np.nanmax(np.abs(flow)) <= 1 for flow in flows if np.isfinite(flow).any())
+
+
 def test_a_thin_plate_goes_through_its_values_and_keeps_affine_fields():
     values = dice(0).standard_normal((16, 2))
     np.testing.assert_allclose(pairs.ThinPlate(values)(pairs._control()), values, atol=1e-9)

@@ -168,6 +168,7 @@ def _worn(lines: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 NODES = 25  # a side: the displacement is exact at so many points, and a cubic spline between them
 CONTROL = 4  # a side: points of the thin-plate spline
 STEEPEST = 0.5  # |grad u|: below 1 nothing folds, and the inverse converges as a geometric series of it
+REACH = 1.25  # how far beyond the frame that is so; farther, a thin plate grows steeper without end
 CLOSE = 1e-4  # of the inverse: a hundredth of a pixel at 256
 ALIKE = 40.0  # levels by which the halves of a face may differ and still be mirror images
 
@@ -188,7 +189,7 @@ def deform(image: np.ndarray, rng: np.random.Generator, settings: PairSettings) 
     target = (nodes - shift) @ back.T
     q, moved = target, np.inf
     while moved > CLOSE:
-        q, last = target - bend(q), q
+        q, last = target - bend(np.clip(q, -REACH, REACH)), q
         moved = np.abs(q - last).max()
     flow = _between(q, h, w).astype(np.float32)
     known = np.abs(flow).max(-1) <= 1
@@ -226,7 +227,7 @@ class ThinPlate:
     def drawn(cls, rng: np.random.Generator, std: float) -> ThinPlate:
         """Normal values at the control points, made smaller where the field would be steeper than STEEPEST."""
         field = cls(std * rng.standard_normal((CONTROL**2, 2)))
-        steep = _steepness(field(_nodes()))
+        steep = _steepness(field(REACH * _nodes())) / REACH
         field.weights *= min(1, STEEPEST / max(steep, 1e-9))
         return field
 
