@@ -270,8 +270,8 @@ def _bookstein() -> np.ndarray:
 
 def _steepness(values: np.ndarray) -> float:
     """The largest Frobenius norm of the gradient of a field given at the nodes."""
-    down, right = np.gradient(values.reshape(NODES, NODES, 2), 2 / (NODES - 1), axis=(0, 1))
-    return float(np.sqrt((down**2 + right**2).sum(-1)).max())
+    slopes = np.stack(np.gradient(values.reshape(NODES, NODES, 2), 2 / (NODES - 1), axis=(0, 1)))
+    return float(np.sqrt((slopes**2).sum((0, -1))).max())
 
 
 @functools.lru_cache(maxsize=8)
@@ -300,7 +300,7 @@ def _sampled(image: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 def _prefiltered(planes: np.ndarray) -> np.ndarray:
     """(k, h, w): coefficients of the cubic splines that go through the values."""
-    return np.stack([ndimage.spline_filter(c, 3, np.float32, mode="nearest") for c in planes])
+    return np.stack([ndimage.spline_filter(c, mode="nearest") for c in planes])
 
 
 # --- other paints ---------------------------------------------------------------------------------
@@ -326,8 +326,7 @@ def _recolouring(rng: np.random.Generator, settings: PairSettings) -> Callable[[
 def _table() -> np.ndarray:
     """(LEVELS^3, 3): Lab of a lattice of sRGB, red fastest, as Pillow orders it."""
     side = np.linspace(0, 255, LEVELS).round().astype(np.uint8)
-    b, g, r = np.meshgrid(side, side, side, indexing="ij")
-    return to_lab(np.stack([r, g, b], -1).reshape(-1, 3))
+    return to_lab(np.stack(np.meshgrid(side, side, side, indexing="ij"), -1)[..., ::-1].reshape(-1, 3))
 
 
 # --- other pictures as references -----------------------------------------------------------------
