@@ -115,6 +115,24 @@ def curve(ticks: list[dict], stops: list[float]) -> str:
     return f'<figure><svg viewBox="0 0 {width} {height}" role="img" aria-label="losses">{lines}{marks}{axis}{key}</svg><figcaption>Losses; the dashed line is where the run was stopped and went on.</figcaption></figure>'
 
 
+def measured(rows: list[dict]) -> str:
+    """The rows of `lianpu evaluate --json` that have a value, as a table; under it why the others have none."""
+    shown = "".join(
+        f"<tr><td>{html.escape(row['metric'])}</td><td>{row['value']:.4f}</td>"
+        f"<td>{'' if row['low'] is None else '{low:.4f} to {high:.4f}'.format(**row)}</td>"
+        f"<td>{row['better']}{' to real' if row['better'] == 'closer' else ''}</td><td>{row['n']} / {row['n_reference']}</td></tr>"
+        for row in rows
+        if row["value"] is not None
+    )
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        if row["value"] is None:
+            reasons.setdefault(row["note"].removeprefix("undefined because "), []).append(row["metric"])
+    left = "".join(f"<br>{html.escape(', '.join(names))}: {html.escape(why)}." for why, names in reasons.items())
+    head = "<tr><th>metric</th><th>value</th><th>95 % interval</th><th>better</th><th>pictures: made / real</th></tr>"
+    return f"<table>{head}{shown}</table>" + (f'<p class="soft">Not measured here:{left}</p>' if left else "")
+
+
 def ticks_of(run: Path) -> list[dict]:
     entries = [json.loads(line) for line in (run / "run.jsonl").read_text("utf-8").splitlines()]
     return [e for e in entries if e["event"] == "tick"]
@@ -173,6 +191,8 @@ def main() -> None:
         run,
         "-s",
         "tick_kimg=0.25",
+        "-s",
+        "blur_kimg=5",
         "--minutes",
         str(options.minutes),
     )
@@ -191,6 +211,38 @@ def main() -> None:
         f'<div class="pair">{figure(samples[0], "first samples", pixels=True, width=480)}{figure(samples[-1], "last samples", pixels=True, width=480)}</div>',
     )
 
+    drawings, references, painted = (options.to / name for name in ("drawings", "references", "painted"))
+    drawing, _ = demo.lianpu(
+        "data", "sample", "masks", "--n", "4", "--seed", "11", "--size", "256", "--to", options.to / "others"
+    )
+    lining, _ = demo.lianpu(
+        "data", "build", options.to / "others", "--to", drawings, "--size", "256", "--test", "0", "--sketches", "colour"
+    )
+    references.mkdir()
+    for path in pngs[1:5]:
+        shutil.copy(path, references)
+    translating, _ = demo.lianpu(
+        "translate",
+        "matcher",
+        "--sketch",
+        drawings / "sketches" / "train",
+        "--reference",
+        references,
+        "--explain",
+        "--out",
+        painted,
+    )
+    match = sorted((painted / "matches").glob("*.png"))[0]
+    demo.section(
+        "A drawing takes a mask's colours · 线稿上色",
+        "Four line drawings, each painted after four references: closed regions of the drawing take the paints of the regions they "
+        "resemble by place, size, shape and symmetry. No network is needed for this; the second picture shows which place took its "
+        "colour from where, and how sure that is.",
+        [drawing, lining, translating],
+        figure(next(painted.glob("sheet*.png")), "drawings on the left, references above, unselected", width=860),
+        figure(match, "one correspondence", width=860),
+    )
+
     model = "opera-mask-64"
     generating, _ = demo.lianpu(
         "generate", model, "-n", "56", "--seed", "0", "--truncation", "0.7", "--grid", "--out", made
@@ -204,6 +256,14 @@ def main() -> None:
         "From the shipped model, trained on drawn masks only; its recipe is named in its card.",
         [generating],
         figure(next(made.glob("sheet-*.png")), "56 masks at truncation 0.7, unselected", pixels=True, width=860),
+    )
+    judging, rows = demo.lianpu("evaluate", model, "--against", built, "-n", "64", "--json")
+    demo.section(
+        "Measured, not believed · 测量",
+        "The model's pictures, now without truncation, against the held-out pictures of this page's data set. Every number "
+        "says how many pictures it rests on and how far it can be trusted; a name like FID is given to nothing else.",
+        [judging],
+        measured(json.loads(rows)),
     )
     demo.section(
         "A walk · 漫步",

@@ -18,8 +18,8 @@ MOST = 8 * 2**20  # bytes of weights that a wheel may carry for one model
 
 def ship(run: Path, to: Path) -> int:
     """Bytes of the weights written."""
-    network, model = checkpoint.load_model(run)
-    discriminator = checkpoint.load_discriminator(run)
+    network, model = checkpoint.load_model(run, None)
+    discriminator = checkpoint.load_discriminator(run, model.kind)
     checkpoint.save_model(to, network, model, discriminator=discriminator, dtype=torch.float16)
     size = sum(path.stat().st_size for path in to.glob("*.safetensors"))
     if size > MOST:

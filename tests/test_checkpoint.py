@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import pickle
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from lianpu import checkpoint
 from lianpu.checkpoint import Model
-from lianpu.config import StyleGAN2Config, to_dict
+from lianpu.config import CocosNetConfig, SpadeConfig, StyleGAN2Config, to_dict
 from lianpu.errors import ModelError
 from lianpu.nets.stylegan2 import Discriminator, Generator
 
@@ -56,6 +58,13 @@ def test_round_trip_keeps_every_number(folder):
     assert (model.classes, model.images_seen, model.recipe) == (["red", "blue"], 1234, "toy")
     assert not network.training
     assert checkpoint.load_discriminator(folder) is not None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
+def test_whoever_may_read_the_json_may_read_the_weights(folder, tmp_path):
+    checkpoint.save_state(tmp_path / "state", {"x": torch.zeros(1)}, {})
+    for path in (*folder.iterdir(), *(tmp_path / "state").iterdir()):
+        assert path.stat().st_mode == (folder / "model.json").stat().st_mode, path.name
 
 
 def test_half_precision_is_half_the_size_and_computes_in_float32(folder, tmp_path):
@@ -187,7 +196,7 @@ def test_hostile_configurations_allocate_nothing(key, value, folder):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"kind": "cocosnet"}, "unknown kind"),
+        ({"kind": "cocosnett"}, r"unknown kind(.|\n)*cocosnet"),
         ({"schema": 99}, "newer lianpu"),
         ({"kind": None}, "kind: Input should be a valid string"),
         ({"config": []}, "config: Input should be an object"),
@@ -261,3 +270,114 @@ def test_unknown_rights_are_on_the_card(folder, tmp_path):
     assert "unknown" not in (folder / "README.md").read_text("utf-8")
     checkpoint.save_model(tmp_path / "b", network, Model(**{**vars(model), "data": {"rights": "unknown"}}))
     assert "rights of some training pictures are unknown" in (tmp_path / "b" / "README.md").read_text("utf-8")
+
+
+# ---- translators ---------------------------------------------------------------------------------------------------
+
+COMMON = {
+    "resolution": 16,
+    "width": 4,
+    "width_max": 8,
+    "hidden": 4,
+    "discriminator_width": 4,
+    "discriminator_layers": 2,
+}
+ENCODING = {"encoder_width": 4, "encoder_max": 8, "encoder_blocks": 1, "feature_width": 6, "trunk_blocks": 1}
+TRANSLATORS = {
+    "cocosnet": replace(CocosNetConfig.nano(), **COMMON, **ENCODING),
+    "spade": replace(SpadeConfig.nano(), **COMMON),
+    "spade-vae": replace(SpadeConfig.nano(vae=True), **COMMON, z_dim=4, style_width=4),
+}
+
+
+def translator(name: str, path: Path) -> tuple[str, torch.nn.Module, torch.nn.Module]:
+    """Saves a translator that has been used in training, so that its buffers are not the initial ones, with its discriminator."""
+    torch.manual_seed(0)
+    config = TRANSLATORS[name]
+    kind = checkpoint.kind_of(config)
+    network, discriminator = checkpoint.KINDS[kind].network(config), checkpoint.KINDS[kind].discriminator(config)
+    condition, reference = torch.randn(2, 6, 16, 16), torch.rand(2, 3, 16, 16) * 2 - 1
+    discriminator(condition, network(condition, reference, condition).image)
+    model = Model(kind, to_dict(config), data={"rights": "known"})
+    checkpoint.save_model(path, network, model, discriminator=discriminator)
+    return kind, network.eval(), discriminator.eval()
+
+
+@pytest.mark.parametrize("name", TRANSLATORS)
+def test_a_translator_paints_the_same_after_a_round_trip(name, tmp_path):
+    kind, network, discriminator = translator(name, tmp_path / "m")
+    loaded, _ = checkpoint.load_model(tmp_path / "m", kind)
+    judge = checkpoint.load_discriminator(tmp_path / "m", kind)
+    assert judge is not None and loaded.state_dict().keys() == network.state_dict().keys()
+    assert all(torch.equal(value, network.state_dict()[key]) for key, value in loaded.state_dict().items())
+    condition, reference = torch.randn(2, 6, 16, 16), torch.rand(2, 3, 16, 16) * 2 - 1
+    image = network(condition, reference, condition).image
+    assert torch.equal(loaded(condition, reference, condition).image, image)
+    for maps, its in zip(judge.eval()(condition, image), discriminator(condition, image), strict=True):
+        assert torch.equal(maps[-1], its[-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("cocosnet", "resolution", 2**30),
+        ("cocosnet", "resolution", 48),
+        ("cocosnet", "condition_channels", 10**9),
+        ("cocosnet", "width", 10**9),
+        ("cocosnet", "width_max", -1),
+        ("cocosnet", "hidden", 10**9),
+        ("cocosnet", "encoder_width", 10**9),
+        ("cocosnet", "encoder_blocks", 10**9),
+        ("cocosnet", "feature_width", 0),
+        ("cocosnet", "trunk_blocks", 10**9),
+        ("cocosnet", "descriptor", 10**9),
+        ("cocosnet", "match_kernel", 99),
+        ("cocosnet", "warp_stride", 0),
+        ("cocosnet", "temperature", 0.0),
+        ("cocosnet", "temperature", "cold"),
+        ("cocosnet", "discriminator_scales", 10**9),
+        ("cocosnet", "vae", True),
+        ("spade-vae", "z_dim", 10**9),
+        ("spade-vae", "style_width", 10**9),
+        ("spade-vae", "vae", "yes please"),
+        ("spade", "discriminator_layers", 10**9),
+        ("spade", "temperature", 0.01),
+    ],
+)
+def test_hostile_configurations_of_translators_allocate_nothing(name, key, value, tmp_path):
+    kind, _, _ = translator(name, tmp_path / "m")
+    rewrite(tmp_path / "m", config={**to_dict(TRANSLATORS[name]), key: value})
+    with pytest.raises(ModelError, match=r"configuration in model.json is refused"):
+        checkpoint.load_model(tmp_path / "m", kind)
+
+
+LARGEST = {"width": 4096, "width_max": 4096, "hidden": 4096, "discriminator_width": 4096, "discriminator_layers": 6}
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("cocosnet", {"encoder_width": 4096, "encoder_max": 4096, "encoder_blocks": 4}),
+        ("spade-vae", {"z_dim": 4096, "style_width": 4096}),
+    ],
+)
+def test_a_small_file_with_the_largest_configuration_is_refused_before_there_is_a_network(name, more, tmp_path):
+    """Hundreds of gigabytes, if anything of it were made."""
+    kind, _, _ = translator(name, tmp_path / "m")
+    rewrite(tmp_path / "m", config={**to_dict(TRANSLATORS[name]), **LARGEST, **more})
+    with pytest.raises(ModelError, match=r"tensors are (missing|not of this model)|has shape"):
+        checkpoint.load_model(tmp_path / "m", kind)
+    with pytest.raises(ModelError, match=r"tensors are (missing|not of this model)|has shape"):
+        checkpoint.load_discriminator(tmp_path / "m", kind)
+
+
+@pytest.mark.parametrize("name", TRANSLATORS)
+def test_a_translator_of_another_kind_does_not_fit(name, tmp_path):
+    kind, _, _ = translator(name, tmp_path / "m")
+    other = "cocosnet" if kind == "spade" else "spade"
+    with pytest.raises(ModelError, match=f"this is a {kind}, and the command needs a {other}"):
+        checkpoint.load_model(tmp_path / "m", other)
+    change = next(config for key, config in TRANSLATORS.items() if key.partition("-")[0] == other)
+    rewrite(tmp_path / "m", kind=other, config=to_dict(change))
+    with pytest.raises(ModelError, match=r"tensors are (missing|not of this model)|has shape"):
+        checkpoint.load_model(tmp_path / "m", other)

@@ -21,6 +21,7 @@ VERBS = [
     ("data", "card", "--help"),
     ("train", "--help"),
     ("generate", "--help"),
+    ("translate", "--help"),
     ("inspect", "--help"),
     ("report", "--help"),
     ("experiment", "--help"),

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 
 from lianpu import recipes
-from lianpu.config import StyleGAN2Config, TrainConfig, from_dict, override, to_dict
+from lianpu.config import (
+    CocosNetConfig,
+    SpadeConfig,
+    StyleGAN2Config,
+    TrainConfig,
+    TranslateConfig,
+    from_dict,
+    override,
+    run_from_dict,
+    to_dict,
+)
 from lianpu.errors import LianpuError, UsageError
 
 
 @pytest.mark.parametrize("name", recipes.RECIPES)
 def test_every_recipe_round_trips(name):
     config = recipes.RECIPES[name].config
-    assert from_dict(TrainConfig, to_dict(config)) == config
+    assert run_from_dict(json.loads(json.dumps(to_dict(config)))) == config
 
 
 def test_yan2023_follows_the_seed():
@@ -84,6 +95,49 @@ def test_nonsense_is_refused(setting):
         override(TrainConfig(), [setting])
 
 
+SPADE = recipes.find("tiny-64-spade-vae").config
+
+
+@pytest.mark.parametrize(
+    ("base", "setting", "says"),
+    [
+        (TranslateConfig(), "weights.featt=1", r"unknown option weights\.featt(.|\n)*feat"),
+        (TranslateConfig(), "net.vae=true", r"unknown option net\.vae"),
+        (TranslateConfig(), "net=spade", "net must be a group of options"),
+        (TranslateConfig(), "net.temperature=hot", r"option net\.temperature: .*\(got 'hot'\)"),
+        (TranslateConfig(), "weights.kl=1", r"weights\.kl needs an encoder"),
+        (TranslateConfig(), "weights.adv=-1", r"weights\.adv is -1\.0, outside"),
+        (TranslateConfig(), "weights.adv=nan", r"weights\.adv is nan, outside"),
+        (TranslateConfig(), "features=vgg11", "option features"),
+        (TranslateConfig(), "lr_g=2", "lr_g is 2"),
+        (SPADE, "weights.reg=1", r"SPADE finds none(.|\n)*-s weights\.domain=0"),
+        (SPADE, "net.vae=false", r"weights\.kl needs an encoder"),
+        (SPADE, "net.temperature=1", r"unknown option net\.temperature"),
+    ],
+)
+def test_quarrels_and_nonsense_of_a_translator_are_named(base, setting, says):
+    with pytest.raises(UsageError, match=says):
+        override(base, [setting])
+
+
+def test_which_of_several_configurations_is_meant_is_told_by_the_keys():
+    values = to_dict(TranslateConfig())
+    assert isinstance(run_from_dict({"lr_g": 1e-4, "pairs": {}}), TranslateConfig)
+    assert isinstance(run_from_dict({"r1_gamma": 1.0}), TrainConfig)
+    del values["net"]["attention"]  # of a run whose lianpu did not know it yet
+    assert isinstance(from_dict(TranslateConfig, values).net, CocosNetConfig)
+    assert from_dict(TranslateConfig, {"net": {"vae": True}, **NOT_OF_SPADE}).net == SpadeConfig(vae=True)
+    with pytest.raises(UsageError, match=r"net may be CocosNetConfig or SpadeConfig(.|\n)*given: resolution"):
+        from_dict(TranslateConfig, {"net": {"resolution": 64}})
+    with pytest.raises(UsageError, match="TrainConfig or TranslateConfig"):
+        run_from_dict({"kimg": 1})
+    with pytest.raises(UsageError, match=r"unknown option net\.tempeature(.|\n)*temperature"):
+        from_dict(TranslateConfig, {"net": {"tempeature": 1, "descriptor": 64}})
+
+
+NOT_OF_SPADE = {"weights": {"domain": 0, "reg": 0, "flow": 0}}
+
+
 def test_style_vectors_and_channels():
     c = StyleGAN2Config(resolution=256, channel_base=16384)
     assert (c.num_ws, c.resolutions, [c.channels(r) for r in c.resolutions]) == (
@@ -104,11 +158,13 @@ def test_every_option_explains_itself():
     from lianpu import config
 
     source = inspect.getsource(config)
-    for kind in (StyleGAN2Config, config.AugmentConfig, TrainConfig):
+    for kind in (
+        StyleGAN2Config, config.AugmentConfig, TrainConfig, config.LossWeights, config.PairSettings, TranslateConfig,
+    ):  # fmt: skip
         for field in dataclasses.fields(kind):
             lines = source[source.index(f"class {kind.__name__}") :].split("\n")
             at = next(i for i, line in enumerate(lines) if line.startswith(f"    {field.name}: "))
-            assert lines[at + 1].strip().startswith('"""') or field.name in ("net", "augment"), (
+            assert lines[at + 1].strip().startswith('"""') or field.name in ("net", "augment", "pairs", "weights"), (
                 f"{kind.__name__}.{field.name}"
             )
 

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from torch.distributions import Normal, kl_divergence
 from torch.testing import assert_close
 
 from lianpu import losses
@@ -93,3 +94,200 @@ def test_the_new_mean_enters_the_penalty_with_its_gradient(decay):
     (gradient,) = torch.autograd.grad(penalty.sum(), lengths)
     rest = lengths.detach() - (0.5 + decay * (2.0 - 0.5))
     assert_close(gradient, 2 * rest - decay * rest.sum())  # d(mean)/d(length) = 1/2 for each of two
+
+
+def test_flow_is_the_distance_of_the_match_from_the_known_place():
+    side = (2 * torch.arange(8) + 1) / 8 - 1
+    here = torch.stack(torch.meshgrid(side, side, indexing="xy"), -1).expand(
+        2, -1, -1, -1
+    )  # (n, h, w, 2): every pixel its own place
+    place = torch.nn.functional.avg_pool2d(here.movedim(3, 1), 2)
+    assert_close(losses.flow(place, here), torch.tensor(1e-4))  # the root's rounded tip
+    far = torch.tensor([0.3, -0.4])[:, None, None]
+    assert_close(losses.flow(place + far, here), torch.tensor(0.5))
+    unknown = here.clone()
+    unknown[0] = torch.nan  # a whole row
+    unknown[1, :, 3] = torch.nan  # one pixel in each place of the second column of four
+    moved = (place + far).requires_grad_()
+    error = losses.flow(moved, unknown)
+    assert_close(error, torch.tensor(0.5 / 2 * 3 / 4))
+    (gradient,) = torch.autograd.grad(error, moved)
+    assert gradient.isfinite().all()
+    assert gradient[0].abs().max() == gradient[1, :, :, 1].abs().max() == 0
+
+
+# ---- image translation -----------------------------------------------------------------------------------------------
+
+
+def maps(n: int = 4, seed: int = 0, sides: tuple[int, ...] = (8, 4)) -> list[torch.Tensor]:
+    draw = torch.Generator().manual_seed(seed)
+    return [torch.randn(n, 3 + level, side, side, generator=draw) for level, side in enumerate(sides)]
+
+
+def directions(angles: list[float]) -> torch.Tensor:
+    """(1, 2, 1, w): unit vectors of the plane, one place each."""
+    return torch.tensor([[math.cos(a), math.sin(a)] for a in angles]).T[None, :, None]
+
+
+def affinities(x: torch.Tensor, y: torch.Tensor, bandwidth: float) -> torch.Tensor:
+    """Mechrez et al. 2018, Eqs. 2 to 5, place by place: x (c, n), y (c, m) in float64 -> ()."""
+    mean = y.mean(1)
+    total = 0.0
+    for i in range(x.shape[1]):
+        a = x[:, i] - mean
+        d = torch.stack([1 - torch.cosine_similarity(a, y[:, j] - mean, 0) for j in range(y.shape[1])])
+        w = torch.exp((1 - d / (d.min() + 1e-3)) / bandwidth)
+        total += float((w / w.sum()).max())
+    return torch.tensor(-math.log(total / x.shape[1]), dtype=torch.float64)
+
+
+def test_domain_is_the_distance_of_unit_vectors_whatever_the_channels():
+    for c in (4, 64):
+        x = torch.nn.functional.normalize(torch.randn(2, c, 3, 5), dim=1)
+        assert_close(losses.domain(x, x), torch.tensor(0.0))
+        even = torch.full((2, c, 3, 5), 1 / math.sqrt(c))  # as far apart as can be: each channel as much as all others
+        assert_close(losses.domain(even, -even), torch.tensor(2.0))
+        one, other = (torch.eye(c)[i].view(1, c, 1, 1).expand(2, c, 3, 5) for i in (0, 1))
+        assert_close(losses.domain(one, other), torch.tensor(2 / math.sqrt(c)))
+
+
+def test_regularisation_is_the_mean_difference():
+    there_and_back = torch.zeros(2, 3, 4, 4)
+    there_and_back[0] = 0.5
+    assert_close(losses.regularisation(there_and_back, torch.full((2, 3, 4, 4), -1.0)), torch.tensor(1.25))
+
+
+def test_feature_loss_weighs_levels_and_counts_pairs_only():
+    its = maps()
+    mine = [its[0] + 1, its[1] - 2]
+    rows = torch.tensor([True, False, True, False])
+    assert_close(losses.feature_loss(mine, its, (0.5, 0.25), torch.ones(4, dtype=torch.bool)), torch.tensor(1.0))
+    assert_close(losses.feature_loss(mine, its, (0.5, 0.25), rows), torch.tensor(0.5))
+    assert losses.feature_loss(mine, its, (0.5, 0.25), torch.zeros(4, dtype=torch.bool)) == 0
+    mine = [level.requires_grad_() for level in mine]
+    gradients = torch.autograd.grad(losses.feature_loss(mine, its, (0.5, 0.25), rows), mine)
+    for gradient in gradients:
+        assert gradient[~rows].abs().max() == 0 < gradient[rows].abs().min()
+
+
+def test_half_batches_of_unlike_shares_of_pairs_average_to_the_whole():
+    """However pairs fall to the processes: the loss and its gradient are the whole batch's."""
+    mine, its, rows = maps(seed=1), maps(seed=2), torch.tensor([True, True, True, False])
+    mine = [level.requires_grad_() for level in mine]
+    whole = losses.feature_loss(mine, its, (0.5, 0.25), rows)
+    halves = [
+        losses.feature_loss([level[part] for level in mine], [level[part] for level in its], (0.5, 0.25), rows[part])
+        for part in (slice(2), slice(2, None))
+    ]
+    assert_close(torch.stack(halves).mean(), whole)
+    for a, b in zip(*(torch.autograd.grad(x, mine) for x in (whole, torch.stack(halves).mean())), strict=True):
+        assert_close(a, b)
+
+
+def test_feature_loss_needs_no_values_to_know_its_cost():
+    meta = [level.to("meta") for level in maps()]
+    assert losses.feature_loss(meta, meta, (1, 1), torch.ones(4, dtype=torch.bool, device="meta")).shape == ()
+
+
+def test_perceptual_loss_is_the_mean_square():
+    assert_close(losses.perceptual_loss(torch.full((2, 3, 4, 4), 3.0), torch.ones(2, 3, 4, 4)), torch.tensor(4.0))
+
+
+def test_contextual_of_two_directions_by_hand():
+    """y is a vector and its opposite, whose mean is 0. A vector of y finds itself, one across finds both halves."""
+    y = directions([0, math.pi])
+    assert_close(losses.contextual(directions([0, math.pi]), y), torch.zeros(1))
+    assert_close(losses.contextual(directions([math.pi / 2]), y), torch.tensor([math.log(2)]))
+    assert_close(losses.contextual(directions([0, math.pi / 2]), y), torch.tensor([-math.log(0.75)]))
+    cosine, bandwidth = 0.05, 0.2  # d = 0.95 and 1.05, both divided by 0.951
+    expected = math.log1p(math.exp(-2 * cosine / (1 - cosine + 1e-3) / bandwidth))
+    assert_close(losses.contextual(directions([math.acos(cosine)]), y, bandwidth), torch.tensor([expected]))
+
+
+def test_contextual_is_mechrez_s_place_by_place():
+    x, y = torch.randn(2, 3, 3, 4).double(), torch.randn(2, 3, 2, 4).double()  # as many places as each has
+    for bandwidth in (0.1, 0.5):
+        expected = torch.stack([affinities(a.flatten(1), b.flatten(1), bandwidth) for a, b in zip(x, y, strict=True)])
+        assert_close(losses.contextual(x, y, bandwidth), expected)
+
+
+def test_contextual_asks_which_features_there_are_not_where_nor_how_large():
+    draw = torch.Generator().manual_seed(0)
+    x, y, offset = (
+        torch.randn(*shape, generator=draw).double() for shape in [(2, 8, 4, 6), (2, 8, 4, 6), (1, 8, 1, 1)]
+    )
+    there = losses.contextual(x, y)
+    shuffled = [z.flatten(2)[:, :, torch.randperm(24)].view(2, 8, 6, 4) for z in (x, y)]
+    assert_close(losses.contextual(*shuffled), there)
+    assert_close(losses.contextual(7 * x + offset, 7 * y + offset), there)
+    same = losses.contextual(x.flip(3), x)
+    assert (same.abs() < 1e-4).all() and (there > 0.1).all()  # the least it can be: every feature is found, once
+
+
+def test_contextual_in_parts_is_contextual_and_never_has_the_whole_matrix():
+    draw = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(2, 5, 8, 8, generator=draw).requires_grad_() for _ in range(2))
+
+    def run(chunk: int) -> tuple[torch.Tensor, tuple[torch.Tensor, ...], int]:
+        kept = [0]
+
+        def keep(tensor: torch.Tensor) -> torch.Tensor:
+            kept.append(tensor.numel())
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            loss = losses.contextual(x, y, chunk=chunk)
+        return loss, torch.autograd.grad(loss.sum(), (x, y)), max(kept)
+
+    whole, of_whole, most = run(64)
+    assert most == 2 * 64 * 64
+    for chunk in (16, 7):
+        loss, gradients, kept = run(chunk)
+        assert_close(loss, whole)
+        for a, b in zip(gradients, of_whole, strict=True):
+            assert_close(a, b, rtol=1e-4, atol=1e-6)
+        assert kept < 2 * 64 * 64 / 4
+
+
+def test_contextual_loss_is_the_weighted_mean_of_levels_that_have_places_enough():
+    mine, others = maps(2, seed=1, sides=(48, 16, 8, 4)), maps(2, seed=2, sides=(48, 16, 8, 4))
+    pooled = [torch.nn.functional.avg_pool2d(level[0], 2) for level in (mine, others)]  # 24 x 24, at most 1024 places
+    first, second, third = (
+        losses.contextual(*pair).mean() for pair in (pooled, (mine[1], others[1]), (mine[2], others[2]))
+    )
+    loss = losses.contextual_loss(mine, others, (1.0, 2.0, 5.0, 100.0))
+    assert_close(loss, (first + 2 * second + 5 * third) / 8)  # 4 x 4 places are too few, whatever they weigh
+    assert_close(losses.contextual_loss(mine, others, (0.0, 2.0, 0.0, 0.0)), second)
+
+
+def test_hinge_stops_where_the_discriminator_is_right_by_one():
+    real = [torch.tensor([[2.0, 0.5]]), torch.tensor([[-1.0]])]
+    fake = [torch.tensor([[-2.0, 0.5]]), torch.tensor([[-0.25]])]
+    # of the first scale (0 + 0.5) / 2 + (0 + 1.5) / 2, of the second 2 + 0.75: each scale counts as much, however many scores it has
+    assert_close(losses.hinge_d(real, fake), torch.tensor((1.0 + 2.75) / 2))
+    assert_close(losses.hinge_g(fake), torch.tensor((0.75 + 0.25) / 2))
+    score = torch.tensor([[1.5, 0.0]], requires_grad=True)
+    (gradient,) = torch.autograd.grad(losses.hinge_d([score], [-score.detach()]), score)
+    assert_close(gradient, torch.tensor([[0.0, -0.5]]))
+    (gradient,) = torch.autograd.grad(losses.hinge_g([score]), score)
+    assert_close(gradient, torch.tensor([[-0.5, -0.5]]))  # the generator's never stops
+
+
+def test_feature_matching_leaves_out_the_score_and_what_is_real():
+    real = [[level.requires_grad_() for level in maps(seed=seed)] for seed in (1, 2)]
+    fake = [[(scale[0] + 1).detach().requires_grad_(), scale[1] + 100] for scale in real]
+    loss = losses.feature_matching(fake, real)
+    assert_close(loss, torch.tensor(1.0))
+    loss.backward()
+    assert all(level.grad is None for scale in real for level in scale)
+    assert fake[0][0].grad is not None
+    three = [[x, x, x] for x in (torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 1, 1))]
+    ahead = [[x + 1, x + 2, x] for x, _, _ in three]
+    assert_close(losses.feature_matching(ahead, three), torch.tensor(3.0))  # a sum over layers, a mean over scales
+
+
+def test_kl_is_that_of_normal_distributions():
+    mu, logvar = torch.randn(5, 7), torch.randn(5, 7)
+    parts = kl_divergence(Normal(mu, (logvar / 2).exp()), Normal(torch.zeros(5, 7), torch.ones(5, 7)))
+    assert_close(losses.kl(mu, logvar), parts.sum(1).mean())
+    assert losses.kl(torch.zeros(5, 7), torch.zeros(5, 7)) == 0

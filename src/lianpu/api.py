@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from lianpu.painter import Painter, Subject
     from lianpu.train.dryrun import Cost
     from lianpu.train.session import Reporter
+    from lianpu.translations import Made
+    from lianpu.translator import Translator
 
 __all__ = [
     "build",
@@ -30,10 +32,12 @@ __all__ = [
     "generate",
     "inspect",
     "load",
+    "load_translator",
     "report",
     "rerun",
     "sample",
     "train",
+    "translate",
     "walk",
     "weights_get",
     "weights_list",
@@ -77,6 +81,14 @@ def load(model: str | Path, device: str = "auto") -> Painter:
     return painting.Painter(model, choose_device(device))
 
 
+def load_translator(model: str | Path, device: str = "auto") -> Translator:
+    """A model that paints drawings, or `"matcher"`: `.translate(.read_sketch(a).lines, .read_reference(b))`."""
+    from lianpu import translator
+    from lianpu.train.world import choose_device
+
+    return translator.Translator(model, "cpu" if str(model) == translator.MATCHER else choose_device(device))
+
+
 def train(
     out: Path,
     *,
@@ -89,7 +101,7 @@ def train(
     device: str = "auto",
     report: Reporter | None = None,
 ) -> Path:
-    """Trains a generator in folder `out`, or goes on where the run there stopped; returns the folder of its newest model.
+    """Trains a generator or a translator in folder `out`, or goes on where the run there stopped; returns the folder of its newest model.
 
     report: who hears of the progress (`lianpu.progress.Progress`); nobody if None.
     """
@@ -228,6 +240,39 @@ def walk(
     return out
 
 
+def translate(
+    model: str | Path,
+    sketch: Path,
+    reference: Path,
+    out: Path,
+    *,
+    pairs: str = "all",
+    explain: bool = False,
+    symmetric: str = "off",
+    palette: str = "free",
+    device: str = "auto",
+    overwrite: bool = False,
+    progress: Callable[[int, int, str], object] | None = None,
+) -> Iterator[Made]:
+    """Paints sketches after references, files or folders of them, into folder `out`; pictures come as they are made, so go
+    through them: `list(translate(...))`. Called again, it keeps what is there and unchanged, and goes on.
+
+    What is wrong with the request is said before the first picture is made.
+
+    model: a CoCosNet, a SPADE, or "matcher". pairs: all, each sketch with each reference; zip, the first with the first, and so on.
+    explain: also writes which part of the reference coloured which part of the sketch, as .npz and picture. symmetric, palette:
+    see `translator.Settings`. Files made otherwise are kept and an error, unless `overwrite`.
+    """
+    from lianpu import translations, translator
+
+    settings = translator.Settings(symmetric, palette)
+    job = translations.plan(
+        load_translator(model, device), Path(sketch), Path(reference), Path(out), settings,
+        pairing=pairs, explain=explain, overwrite=overwrite, progress=progress,
+    )  # fmt: skip
+    return job.run(progress)
+
+
 def evaluate(
     what: str | Path,
     *,
@@ -318,6 +363,10 @@ def inspect(path: Path) -> dict[str, Any]:
             **_measured(path),
             "checkpoints": [p.name for p in checkpoint.states(path / "checkpoints")],
         }
+    if (path / "translate.json").is_file():
+        from lianpu import translations
+
+        return translations.facts(path)
     if (path / "experiment.json").is_file():
         from lianpu.experiments import stages, yan2023
 
@@ -352,12 +401,19 @@ def _measured(run: Path) -> dict[str, Any]:
 
 
 def rerun(
-    path: Path, *, model: str | Path | None = None, out: Path | None = None, device: str = "auto"
+    path: Path,
+    *,
+    model: str | Path | None = None,
+    sources: list[Path] | None = None,
+    out: Path | None = None,
+    device: str = "auto",
 ) -> tuple[bool, Path | None]:
-    """Makes a generated or drawn picture again from its recipe; (are all pixels the same, where it was written if `out`).
+    """Makes a generated, translated or drawn picture again from its recipe; (are all pixels the same, where it was written if
+    `out`).
 
     The model is found by the name in the recipe among the shipped ones, or given as `model`; a path in a file that a
-    stranger sent is not followed.
+    stranger sent is not followed. The sketch and reference of a translation are found by their SHA-256: beside the picture,
+    through its job's file, or in the folders `sources`.
     """
     import numpy as np
 
@@ -366,6 +422,8 @@ def rerun(
     recipe = provenance.read_recipe(path)
     if recipe["verb"] == "sample":
         content = _draw_again(recipe)
+    elif recipe["verb"] == "translate":
+        content = _translate_again(path, recipe, model, sources, device)
     else:
         from lianpu import painter as painting
 
@@ -376,6 +434,22 @@ def rerun(
     if out is not None:
         files.atomic_write(out, content)
     return bool(np.array_equal(images.decode(content).pixels, images.decode(path).pixels)), out
+
+
+def _translate_again(
+    path: Path, recipe: dict[str, Any], model: str | Path | None, sources: list[Path] | None, device: str
+) -> bytes:
+    from lianpu import checkpoint, painter, translations, translator
+
+    named = _model_name(recipe)
+    if model is None:
+        model = named if named == translator.MATCHER else checkpoint.shipped(named)
+    again = load_translator(model, device)
+    if again.model is not None:
+        painter.require_same_model(recipe, again.model)
+    elif named != translator.MATCHER:
+        raise ModelError("this picture was not made by the matcher.", f"its model: {named}", "Give it: --model FOLDER")
+    return translations.again(path, recipe, again, sources)
 
 
 def _model_name(recipe: dict[str, Any]) -> str:
@@ -454,7 +528,7 @@ def doctor(folder: Path) -> list[tuple[str, str, bool]]:
 
         names = []
         for path in sorted(checkpoint.SHIPPED.glob("*/model.json")):
-            checkpoint.load_model(path.parent)
+            checkpoint.load_model(path.parent, None)
             names.append(path.parent.name)
         if not names:
             raise ModelError("none: this installation is not whole.")

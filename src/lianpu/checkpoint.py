@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import safetensors
 import torch
@@ -21,6 +22,8 @@ import lianpu
 from lianpu import config as configuration
 from lianpu import files
 from lianpu.errors import LianpuError, ModelError, did_you_mean
+from lianpu.nets.cocosnet import CocosNet
+from lianpu.nets.spade import PatchDiscriminator, Spade
 from lianpu.nets.stylegan2 import Discriminator, Generator
 
 __all__ = ["KINDS", "Model", "find_model", "load_model", "load_state", "newest_state", "save_model", "save_state"]
@@ -36,8 +39,29 @@ class Damaged(ModelError):
 MAX_JSON = 1 << 20
 SHIPPED = Path(__file__).parent / "models"
 
-KINDS: dict[str, tuple[type[Any], type[nn.Module]]] = {"stylegan2": (configuration.StyleGAN2Config, Generator)}
-"""Model kind -> (its configuration, its network)."""
+
+class Kind(NamedTuple):
+    """What a kind of model is made of."""
+
+    config: type[Any]
+    network: type[nn.Module]
+    discriminator: type[nn.Module]
+    use: str
+    """The command that uses it, for the card."""
+
+
+TRANSLATE = "translate THIS_FOLDER --sketch FILE_OR_FOLDER --reference FILE_OR_FOLDER"
+KINDS: dict[str, Kind] = {
+    "stylegan2": Kind(configuration.StyleGAN2Config, Generator, Discriminator, "generate THIS_FOLDER -n 16"),
+    "cocosnet": Kind(configuration.CocosNetConfig, CocosNet, PatchDiscriminator, TRANSLATE),
+    "spade": Kind(configuration.SpadeConfig, Spade, PatchDiscriminator, TRANSLATE),
+}
+"""The kinds of models by name."""
+
+
+def kind_of(config: Any) -> str:
+    """The kind of model that has this configuration."""
+    return next(name for name, kind in KINDS.items() if isinstance(config, kind.config))
 
 
 @dataclass(frozen=True)
@@ -54,6 +78,8 @@ class Model:
     """Fingerprint, name, size, rights and licences of the pictures that trained it."""
     parent: str = ""
     """SHA-256 of the model it was fine-tuned from."""
+    features: dict[str, str] = field(default_factory=dict)
+    """Name and SHA-256 of the network whose features its training losses compared; empty where none did."""
     lianpu: str = lianpu.__version__
     sha256: str = ""
     """SHA-256 of model.safetensors."""
@@ -86,6 +112,7 @@ def save_model(
         model = replace(model, **digests)
         (new / "model.json").write_text(json.dumps(asdict(model), indent=2, ensure_ascii=False) + "\n", "utf-8")
         (new / "README.md").write_text(_card(model), "utf-8")
+        _as_readable_as(new / "model.json", *new.glob("*.safetensors"))
     return model
 
 
@@ -97,6 +124,12 @@ def _save_tensors(path: Path, tensors: dict[str, Tensor], dtype: torch.dtype) ->
         },
         path,
     )
+
+
+def _as_readable_as(example: Path, *paths: Path) -> None:
+    """safetensors makes its files for their owner alone, whatever the umask: colleagues could not load the model."""
+    for path in paths:
+        shutil.copymode(example, path)
 
 
 def _card(model: Model) -> str:
@@ -122,7 +155,7 @@ def _card(model: Model) -> str:
             "",
             "**The rights of some training pictures are unknown. Do not publish this model or its pictures before that is settled.**",
         ]
-    lines += ["", "Use: `lianpu generate THIS_FOLDER -n 16`", ""]
+    lines += ["", f"Use: `lianpu {KINDS[model.kind].use}`", ""]
     return "\n".join(lines)
 
 
@@ -219,21 +252,20 @@ def _load_model(name: str | Path, kind: str | None, device: torch.device | str) 
     _check_classes(model, folder)
     if not (folder / "model.safetensors").is_file():
         raise ModelError("model.safetensors is missing.", f"in {folder}", AGAIN)
-    network = _fill(KINDS[model.kind][1], config, folder / "model.safetensors")
+    network = _fill(KINDS[model.kind].network, config, folder / "model.safetensors")
     _require_digest(folder / "model.safetensors", model.sha256)
     return network.to(device).eval().requires_grad_(False), model
 
 
-def load_discriminator(name: str | Path) -> Discriminator | None:
+def load_discriminator(name: str | Path, kind: str = "stylegan2") -> nn.Module | None:
     """The discriminator saved beside a model, for fine-tuning; None where there is none."""
     folder = find_model(name)
     path = folder / "discriminator.safetensors"
     if not path.is_file():
         return None
-    model = read_model(folder, "stylegan2")
-    network = _fill(Discriminator, _model_config(model, folder), path)
+    model = read_model(folder, kind)
+    network = _fill(KINDS[kind].discriminator, _model_config(model, folder), path)
     _require_digest(path, model.discriminator_sha256)
-    assert isinstance(network, Discriminator)
     return network
 
 
@@ -246,7 +278,7 @@ def _require_digest(path: Path, digest: str) -> None:
 
 def _model_config(model: Model, folder: Path) -> Any:
     try:
-        return configuration.from_dict(KINDS[model.kind][0], model.config)
+        return configuration.from_dict(KINDS[model.kind].config, model.config)
     except LianpuError as error:
         raise ModelError("the configuration in model.json is refused.", f"in {folder}", str(error)) from None
 
@@ -314,6 +346,7 @@ def save_state(folder: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) 
     with files.new_folder(folder) as new:
         save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, new / "state.safetensors")
         (new / "state.json").write_text(json.dumps({**facts, "schema": SCHEMA}, indent=2, ensure_ascii=False), "utf-8")
+        _as_readable_as(new / "state.json", new / "state.safetensors")
         sums = {name: files.sha256(new / name) for name in ("state.safetensors", "state.json")}
         (new / "SHA256SUMS").write_text("".join(f"{digest}  {name}\n" for name, digest in sums.items()), "utf-8")
 

@@ -50,6 +50,11 @@ def _paths(paths: Iterable[Path], as_json: bool) -> None:
         _out(path)
 
 
+def _line(value: dict[str, Any]) -> None:
+    """One json object on a line of its own."""
+    _out(json.dumps({k: v for k, v in value.items() if k != "result"}, ensure_ascii=False, default=str))
+
+
 def _json(value: Any) -> None:
     _out(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
@@ -251,7 +256,7 @@ def train(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Train a generator; run again with the same --out to go on where it stopped.
+    """Train a generator or a translator; run again with the same --out to go on where it stopped.
 
     Several processes: torchrun --nproc-per-node 2 -m lianpu train ...
 
@@ -318,18 +323,17 @@ def train(
 def _print_cost(recipe: str, settings: list[str] | None, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from lianpu import api, config, recipes
+    from lianpu import api
 
     cost = api.dry_run(recipe, settings)
-    per_image = cost.flops_per_image(config.override(recipes.find(recipe).config, settings or []))
     if as_json:
-        _json({**asdict(cost), "memory_bytes": cost.memory_bytes, "flops_per_image": per_image})
+        _json({**asdict(cost), "memory_bytes": cost.memory_bytes, "flops_per_image": cost.flops_per_image})
         return
     for name, count in cost.parameters.items():
         _out(f"{name}: {count:,} parameters")
     for name, flops in cost.flops.items():
         _out(f"{name}: {flops / 1e12:.3f} TFLOP an update, {cost.saved_bytes[name] / 2**30:.2f} GiB of activations")
-    _out(f"per picture: {per_image / 1e9:.1f} GFLOP")
+    _out(f"per picture: {cost.flops_per_image / 1e9:.1f} GFLOP")
     _out(f"predicted memory of one process: {cost.memory_bytes / 2**30:.2f} GiB, without convolution workspaces")
 
 
@@ -413,6 +417,82 @@ def generate(
         overwrite=overwrite,
     )
     _paths(paths, json)
+
+
+@app.command
+def translate(
+    model: str,
+    /,
+    *,
+    sketch: Path,
+    reference: Path,
+    out: Path = Path("translated"),
+    pairs: Literal["all", "zip"] = "all",
+    explain: Annotated[bool, Flag] = False,
+    symmetric: Annotated[bool, Flag] = False,
+    lead: Literal["left", "right"] | None = None,
+    palette: Literal["free", "lock"] = "free",
+    overwrite: Annotated[bool, Flag] = False,
+    device: Device = "auto",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Paint line drawings in the colours of reference pictures. Run again, it keeps what is there and goes on where it stopped.
+
+    Each file carries its recipe: lianpu inspect FILE shows it, --rerun makes it again. With --json one line for each picture.
+
+    Parameters
+    ----------
+    model
+        A model folder or run of a cocosnet or spade, a shipped model, or matcher: closed regions filled at once, without a model.
+    sketch
+        A line drawing, scanned, photographed or drawn on a computer, or a folder of them.
+    reference
+        A picture whose colours they shall have, or a folder of them.
+    out
+        Folder for the pictures, named sketch+reference.png, and a sheet of them all.
+    pairs
+        all: each sketch with each reference; zip: the first with the first, the second with the second, by name.
+    explain
+        Also write which part of the reference coloured which part of the sketch, to OUT/matches, as picture and .npz.
+    symmetric
+        Both halves of a face are matched alike. Sketches whose halves differ (歪) are left as they are, and it is said.
+    lead
+        Match both halves alike, and let this half of the picture decide, as for a slanting reference: --lead left
+    palette
+        lock: use the paints of the reference and no others, and state how far colours were moved (Delta E).
+    overwrite
+        Replace pictures in OUT that were made otherwise.
+    device
+        auto, cpu, cuda or cuda:1. Pictures are the same bytes on one machine and device.
+    """
+    from lianpu import api
+    from lianpu.progress import Progress
+
+    progress = Progress(quiet=quiet or json)
+    made = api.translate(
+        model,
+        sketch,
+        reference,
+        out,
+        pairs=pairs,
+        explain=explain,
+        symmetric=lead or ("both" if symmetric else "off"),
+        palette=palette,
+        device=device,
+        overwrite=overwrite,
+        progress=progress.count,
+    )
+    said = set()
+    for picture in made:
+        if json:
+            _line({**picture._asdict(), **picture.result})
+            continue
+        for note in picture.result.get("notes", []):
+            if (picture.sketch, note) not in said:
+                said.add((picture.sketch, note))
+                progress.say(f"{picture.path.name}: {note}")
+        _out(picture.path)
 
 
 @app.command
@@ -623,6 +703,7 @@ def inspect(
     rerun: Annotated[bool, Flag] = False,
     out: Path | None = None,
     model: str | None = None,
+    sources: Annotated[list[Path] | None, Parameter(consume_multiple=True, negative=())] = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -638,11 +719,13 @@ def inspect(
         With --rerun: also write the picture here.
     model
         With --rerun: where the model is, if not among the shipped ones.
+    sources
+        With --rerun of a translation: folders with its sketch and reference, if they are not where they were.
     """
     from lianpu import api
 
     if rerun:
-        same, _ = api.rerun(path, model=model, out=out, device=device)
+        same, _ = api.rerun(path, model=model, sources=sources, out=out, device=device)
         if not same:
             raise CheckFailed(
                 f"{path.name} made again differs in some pixels.",

@@ -6,6 +6,7 @@ A configuration from disk is checked by `from_dict`: unknown keys, wrong types a
 from __future__ import annotations
 
 import dataclasses
+import types
 import typing
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -13,12 +14,19 @@ from typing import Any, Literal, TypeVar
 from lianpu.errors import UsageError, did_you_mean
 
 __all__ = [
+    "SYMMETRIES",
     "AugmentConfig",
+    "CocosNetConfig",
+    "LossWeights",
     "PairSettings",
+    "RunConfig",
+    "SpadeConfig",
     "StyleGAN2Config",
     "TrainConfig",
+    "TranslateConfig",
     "from_dict",
     "override",
+    "run_from_dict",
     "to_dict",
 ]
 
@@ -98,6 +106,155 @@ class StyleGAN2Config:
     def num_ws(self) -> int:
         """Style vectors a picture takes: 2 log2(resolution) - 2."""
         return 2 * len(self.resolutions)
+
+
+SYMMETRIES = ("off", "both", "left", "right")
+"""What a translation may ask of the two halves of a face: each for itself, both alike, or one as the other is."""
+
+
+def _check_ranges(config: Any, ranges: dict[str, tuple[float, float]]) -> None:
+    for name, (low, high) in ranges.items():
+        if not low <= getattr(config, name) <= high:  # not-a-number is in no range
+            raise UsageError(f"{name} is {getattr(config, name)}, outside {low:g} to {high:g}.")
+
+
+@dataclass(frozen=True)
+class PaintingConfig:
+    """What CoCosNet and SPADE have in common: a generator of SPADE blocks and a discriminator that looks at patches."""
+
+    resolution: int = 256
+    """Height and width of the pictures: a power of two, 16 to 1024."""
+    condition_channels: int = 6
+    """What the network is told of a line drawing: ink, two distances to it, x, y and |x|."""
+    width: int = 64
+    """Channels of the generator at full resolution; they double at every halving."""
+    width_max: int = 1024
+    """Most channels the generator has."""
+    hidden: int = 128
+    """Channels between the condition and the modulation of a SPADE block."""
+    discriminator_width: int = 64
+    """Channels after the discriminator's first convolution; they double at each one, up to eight times as many."""
+    discriminator_layers: int = 4
+    """Convolutions of a discriminator before its score; the last one keeps the size, the others halve it."""
+    discriminator_scales: int = 2
+    """Discriminators, each on the picture at half the size of the one before."""
+
+    def __post_init__(self) -> None:
+        if not _power_of_two(self.resolution) or not 16 <= self.resolution <= MAX_RESOLUTION:
+            raise UsageError(
+                f"resolution {self.resolution} is not a power of two from 16 to {MAX_RESOLUTION}.",
+                fix="Use 64, 128, 256, 512 or 1024.",
+            )
+        _check_ranges(self, {
+            "condition_channels": (1, 64), "width": (1, MAX_CHANNELS), "width_max": (1, MAX_CHANNELS),
+            "hidden": (1, MAX_CHANNELS), "discriminator_width": (1, MAX_CHANNELS), "discriminator_layers": (2, 6),
+            "discriminator_scales": (1, 4),
+        })  # fmt: skip
+
+    def channels(self, resolution: int) -> int:
+        """Of the generator at `resolution`."""
+        return min(self.width * self.resolution // resolution, self.width_max)
+
+
+@dataclass(frozen=True)
+class CocosNetConfig(PaintingConfig):
+    """Sizes of a CoCosNet (Zhang et al. 2020; Yan et al. 2023, "Image translation network framework"); the defaults are `paper`."""
+
+    encoder_width: int = 64
+    """Channels after the first convolution of each domain's encoder; they double at each of the next three."""
+    encoder_max: int = 512
+    """Most channels an encoder has."""
+    encoder_blocks: int = 3
+    """SPADE blocks at an encoder's end."""
+    feature_width: int = 256
+    """Channels of the intermediate domain W, in which sketch and reference are compared."""
+    trunk_blocks: int = 4
+    """Residual blocks that both domains share."""
+    match_kernel: Literal[1, 3] = 3
+    """A place is matched with its neighbours, so many to a side."""
+    descriptor: int = 0
+    """Length of the descriptors matched, learnt from the match_kernel's window; 0 matches all the window's features as they are."""
+    warp_stride: Literal[2, 4] = 4
+    """Pixels to a side of each place that is matched."""
+    temperature: float = 0.01
+    """tau, the softness of the match: cosines are divided by it before the softmax."""
+    attention: bool = True
+    """Non-local blocks (Zhang et al. 2019, SAGAN): in the generator at half the picture's size, and in each discriminator."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_ranges(self, {
+            "encoder_width": (1, MAX_CHANNELS), "encoder_max": (1, MAX_CHANNELS), "encoder_blocks": (1, 16),
+            "feature_width": (1, MAX_CHANNELS), "trunk_blocks": (1, 32), "descriptor": (0, MAX_CHANNELS),
+            "temperature": (1e-4, 10.0),
+        })  # fmt: skip
+        if self.match_kernel not in (1, 3) or self.warp_stride not in (2, 4):
+            raise UsageError("match_kernel must be 1 or 3, and warp_stride 2 or 4.")
+
+    @classmethod
+    def paper(cls) -> CocosNetConfig:
+        """256 px, as published: for a GPU with 11 GB or more."""
+        return cls()
+
+    @classmethod
+    def small(cls) -> CocosNetConfig:
+        """128 px, for one or two thousand pictures and one GPU."""
+        return cls(
+            resolution=128, width=32, width_max=512, hidden=64, encoder_width=32, encoder_max=256, encoder_blocks=2,
+            feature_width=128, trunk_blocks=3, descriptor=64, warp_stride=2, attention=False, discriminator_width=48,
+        )  # fmt: skip
+
+    @classmethod
+    def nano(cls) -> CocosNetConfig:
+        """64 px, for one core of a CPU. Places of 2 pixels, so that lines and thin regions still have some of their own."""
+        return cls(
+            resolution=64, width=16, width_max=128, hidden=32, encoder_width=16, encoder_max=64, encoder_blocks=1,
+            feature_width=48, trunk_blocks=2, descriptor=64, warp_stride=2, attention=False, discriminator_width=32,
+            discriminator_layers=3,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SpadeConfig(PaintingConfig):
+    """Sizes of a SPADE (Park et al. 2019), the network Yan et al. 2023 compare with; the defaults are `paper`."""
+
+    vae: bool = False
+    """Encode the reference to a style z: without it SPADE never sees the reference."""
+    z_dim: int = 256
+    """Length of the style z."""
+    style_width: int = 64
+    """Channels after the style encoder's first convolution; they double at each one, up to eight times as many."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_ranges(self, {"z_dim": (1, MAX_CHANNELS), "style_width": (1, MAX_CHANNELS)})
+
+    @classmethod
+    def paper(cls, *, vae: bool = False) -> SpadeConfig:
+        """256 px, as published."""
+        return cls(vae=vae)
+
+    @classmethod
+    def small(cls, *, vae: bool = False) -> SpadeConfig:
+        """128 px, the generator and discriminator of `CocosNetConfig.small`."""
+        return cls(
+            resolution=128,
+            width=32,
+            width_max=512,
+            hidden=64,
+            discriminator_width=48,
+            vae=vae,
+            z_dim=128,
+            style_width=32,
+        )
+
+    @classmethod
+    def nano(cls, *, vae: bool = False) -> SpadeConfig:
+        """64 px, the generator and discriminator of `CocosNetConfig.nano`."""
+        return cls(
+            resolution=64, width=16, width_max=128, hidden=32, discriminator_width=32, discriminator_layers=3, vae=vae,
+            z_dim=64, style_width=16,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -221,6 +378,11 @@ class TrainConfig:
     """Half-life of the generator's moving average, in thousands of pictures."""
     ema_ramp: float = 0.05
     """The half-life is at most this share of the pictures shown so far; 0 for no ramp."""
+    blur_sigma: float = 0.0
+    """Blur of all that D is shown at first, as a standard deviation in pixels: D then judges shapes before edges, which
+    give every early picture away (Karras et al. 2021, App. F); 0 for none."""
+    blur_kimg: float = 0.0
+    """Thousands of pictures over which that blur fades away."""
     freeze_d: int = 0
     """Highest-resolution discriminator blocks kept frozen (Mo et al. 2020), for fine-tuning on few pictures."""
     tick_kimg: float = 4.0
@@ -244,12 +406,18 @@ class TrainConfig:
             )
         if self.class_groups and not self.net.classes:
             raise UsageError("class_groups needs classes.", fix="-s net.classes=7, or -s class_groups=false")
+        if bool(self.blur_sigma) != bool(self.blur_kimg):
+            raise UsageError(
+                "blur_sigma and blur_kimg belong together: one of them is 0.",
+                fix="-s blur_sigma=4 -s blur_kimg=80, or neither",
+            )
         for names, low, high in (
             (("kimg", "tick_kimg", "snapshot_kimg"), 1e-6, 1e9),
             (("lr_g", "lr_d"), 0.0, 1.0),
             (("r1_gamma", "path_weight"), 0.0, 1e6),
             (("style_mixing", "path_decay"), 0.0, 1.0),
-            (("ema_kimg", "ema_ramp"), 0.0, 1e6),
+            (("ema_kimg", "ema_ramp", "blur_kimg"), 0.0, 1e6),
+            (("blur_sigma",), 0.0, self.net.resolution / 8),
             (("r1_every", "path_every", "keep", "samples"), 1, 10**6),
             (("data_workers",), 0, 256),
             (("freeze_d",), 0, len(self.net.resolutions) - 1),
@@ -264,36 +432,169 @@ class TrainConfig:
         return self.r1_gamma or 0.0002 * self.net.resolution**2 / self.batch
 
 
+@dataclass(frozen=True)
+class LossWeights:
+    """What each loss of a translator counts, under the seed's names (Yan et al. 2023, "Image composition network"); 0 leaves a loss out."""
+
+    feat: float = 10.0
+    """phi_1, of L_feat: on examples whose reference is the picture itself, deformed, the features of the result are the picture's."""
+    perc: float = 1.0
+    """phi_2, of L_perc: deep features of the result are the picture's, whatever the reference."""
+    context: float = 10.0
+    """phi_3, of L_context: the result has features of the reference, wherever."""
+    adv: float = 10.0
+    """phi_4, of L_adv: the discriminator takes the result for a picture."""
+    domain: float = 10.0
+    """phi_5, of L_domain: a sketch and its picture are alike in the intermediate domain (CoCosNet)."""
+    reg: float = 1.0
+    """phi_6, of L_reg: warped to the sketch and back, the reference is as it was (CoCosNet)."""
+    flow: float = 10.0
+    """Of the known flow: where the reference is the picture itself, deformed, a place matches where it went (CoCosNet). Not in the seed."""
+    maps: float = 10.0
+    """Of feature matching: the discriminator's own features of the result are the picture's (Wang et al. 2018). Not in the seed."""
+    kl: float = 0.0
+    """Of the style's distance to a standard normal one (SPADE with an encoder)."""
+
+    def __post_init__(self) -> None:
+        for name in _names(type(self)):
+            if not 0 <= getattr(self, name) <= 1e6:  # not-a-number is in no range
+                raise UsageError(f"weights.{name} is {getattr(self, name)}, outside 0 to 1e+06.")
+
+
+@dataclass(frozen=True)
+class TranslateConfig:
+    """One training run of a translator: sketch and colour reference in, picture out."""
+
+    net: CocosNetConfig | SpadeConfig = field(default_factory=CocosNetConfig)
+    pairs: PairSettings = field(default_factory=PairSettings)
+    weights: LossWeights = field(default_factory=LossWeights)
+    features: Literal["auto", "vgg19", "vgg16", "random"] = "auto"
+    """The network whose features the losses compare; auto: VGG19 if its weights are here, else VGG16, else one of random numbers.
+    A run keeps what it began with."""
+    batch: int = 8
+    """Sketches in a global minibatch, over all processes."""
+    kimg: float = 1000.0
+    """Thousands of sketches painted before the run ends."""
+    seed: int = 0
+    """All randomness is a function of this number."""
+    mirror: bool = True
+    """Show each picture left-right mirrored with probability 1/2."""
+    lr_g: float = 0.0001
+    """Adam's learning rate of the translator."""
+    lr_d: float = 0.0004
+    """Adam's learning rate of the discriminator, larger (Heusel et al. 2017)."""
+    ema_kimg: float = 10.0
+    """Half-life of the translator's moving average, in thousands of pictures."""
+    ema_ramp: float = 0.05
+    """The half-life is at most this share of the pictures shown so far; 0 for no ramp."""
+    tick_kimg: float = 4.0
+    """A progress line, a sample sheet and a log entry every so many thousand pictures."""
+    snapshot_kimg: float = 20.0
+    """A checkpoint every so many thousand pictures."""
+    keep: int = 2
+    """Checkpoints kept."""
+    samples: int = 8
+    """Examples on a sample sheet, one to a row."""
+    data_workers: int = 0
+    """Processes that make examples; results do not depend on it."""
+
+    def __post_init__(self) -> None:
+        for names, low, high in (
+            (("batch", "keep", "samples"), 1, 10**6),
+            (("kimg", "tick_kimg", "snapshot_kimg"), 1e-6, 1e9),
+            (("lr_g", "lr_d"), 0.0, 1.0),
+            (("ema_kimg", "ema_ramp"), 0.0, 1e6),
+            (("data_workers",), 0, 256),
+        ):
+            for name in names:
+                if not low <= getattr(self, name) <= high:  # not-a-number is in no range
+                    raise UsageError(f"{name} is {getattr(self, name)}, outside {low:g} to {high:g}.")
+        w = self.weights
+        if isinstance(self.net, SpadeConfig) and (w.domain or w.reg or w.flow):
+            raise UsageError(
+                "weights.domain, weights.reg and weights.flow are of a correspondence, and SPADE finds none.",
+                fix="-s weights.domain=0 -s weights.reg=0 -s weights.flow=0",
+            )
+        if w.kl and not (isinstance(self.net, SpadeConfig) and self.net.vae):
+            raise UsageError(
+                "weights.kl needs an encoder of styles.", fix="-s weights.kl=0, or SPADE with -s net.vae=true"
+            )
+
+
+RunConfig = TrainConfig | TranslateConfig
+"""What a run is told."""
+
+
 def to_dict(config: Any) -> dict[str, Any]:
     """A nested plain dictionary, ready for json."""
     return dataclasses.asdict(config)
 
 
-def _check_keys(kind: type, values: dict[str, Any], path: str) -> None:
-    known = {f.name: f for f in dataclasses.fields(kind)}
+def _groups(hint: Any) -> tuple[type, ...]:
+    """The configurations an option may hold: one, several where it is a union, none for a plain value."""
+    of_union = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    return tuple(kind for kind in of_union if isinstance(kind, type) and dataclasses.is_dataclass(kind))
+
+
+def _names(kind: type) -> set[str]:
+    return {f.name for f in dataclasses.fields(kind)}
+
+
+def _told_by_keys(kinds: tuple[type, ...], values: dict[str, Any], path: str) -> type:
+    """Which of several configurations is meant: the one with exactly these keys, or the only one that has them all."""
+    exact = [kind for kind in kinds if _names(kind) == values.keys()]
+    possible = exact or [kind for kind in kinds if _names(kind) >= values.keys()]
+    if len(possible) > 1:
+        raise UsageError(
+            f"{path or 'the configuration'} may be {' or '.join(kind.__name__ for kind in possible)}.",
+            f"given: {', '.join(values) or 'nothing'}",
+            "Give more of its options.",
+        )
+    return possible[0] if possible else min(kinds, key=lambda kind: len(values.keys() - _names(kind)))
+
+
+def _settled(kind: type, values: dict[str, Any], path: str) -> dict[str, Any]:
+    """`values` with keys checked, and those of a union made the configuration they are."""
+    hints = typing.get_type_hints(kind)
+    for key in values:
+        if key not in _names(kind):
+            raise UsageError(f"unknown option {path}{key}.", fix=did_you_mean(key, _names(kind)))
+    settled = dict(values)
     for key, value in values.items():
-        if key not in known:
-            raise UsageError(f"unknown option {path}{key}.", fix=did_you_mean(key, known))
-        hint = typing.get_type_hints(kind)[key]
-        if dataclasses.is_dataclass(hint):
-            if not isinstance(value, dict):
-                raise UsageError(f"{path}{key} must be a group of options, not {value!r}.")
-            _check_keys(typing.cast(type, hint), value, f"{path}{key}.")
+        kinds = _groups(hints[key])
+        if kinds and not isinstance(value, dict):
+            raise UsageError(f"{path}{key} must be a group of options, not {value!r}.")
+        if len(kinds) == 1:
+            settled[key] = _settled(kinds[0], value, f"{path}{key}.")
+        elif kinds:
+            settled[key] = _from_dict(_told_by_keys(kinds, value, f"{path}{key}"), value, f"{path}{key}.")
+    return settled
+
+
+def _from_dict(kind: type[T], values: dict[str, Any], path: str) -> T:
+    from pydantic import TypeAdapter, ValidationError
+
+    settled = _settled(kind, values, path)
+    try:
+        return TypeAdapter(kind).validate_python(settled)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(f"option {path}{where}: {first['msg']} (got {first['input']!r}).") from None
 
 
 def from_dict(kind: type[T], values: dict[str, Any]) -> T:
     """A checked configuration from plain values; raises UsageError that names the option."""
-    from pydantic import TypeAdapter, ValidationError
-
     if not isinstance(values, dict):
         raise UsageError(f"expected a group of options, got {type(values).__name__}.")
-    _check_keys(kind, values, "")
-    try:
-        return TypeAdapter(kind).validate_python(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UsageError(f"option {where}: {first['msg']} (got {first['input']!r}).") from None
+    return _from_dict(kind, values, "")
+
+
+def run_from_dict(values: dict[str, Any]) -> RunConfig:
+    """A run's configuration, of whichever kind it is."""
+    if not isinstance(values, dict):
+        raise UsageError(f"expected a group of options, got {type(values).__name__}.")
+    return from_dict(_told_by_keys(typing.get_args(RunConfig), values, ""), values)
 
 
 def override(config: T, settings: list[str]) -> T:

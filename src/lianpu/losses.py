@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
-__all__ = ["logistic", "nonsaturating", "path_lengths", "path_penalty", "r1"]
+__all__ = [
+    "contextual",
+    "contextual_loss",
+    "domain",
+    "feature_loss",
+    "feature_matching",
+    "flow",
+    "hinge_d",
+    "hinge_g",
+    "kl",
+    "logistic",
+    "nonsaturating",
+    "path_lengths",
+    "path_penalty",
+    "perceptual_loss",
+    "r1",
+    "regularisation",
+]
+
+Maps = Sequence[Tensor]
+"""Feature maps (n, c, h, w) of several layers of a network, the shallowest first."""
 
 
 def logistic(score_real: Tensor, score_fake: Tensor) -> Tensor:
@@ -63,3 +85,145 @@ def path_penalty(
     average = torch.lerp(average, mean, decay)
     through_a = 2 * decay * (mean - average) * (local - local.detach())  # zero, but for its gradient
     return (lengths - average).square() - through_a, average
+
+
+# ---- image translation: the terms of Yan et al. 2023, Eq. 20, phi_1 L_feat + ... + phi_6 L_reg -----------------------
+# Each is a mean over the rows of the batch: a weight means the same whatever the batch and however processes share it.
+
+
+def domain(x: Tensor, y: Tensor) -> Tensor:
+    """Yan et al. 2023, Eq. 9: L_domain = |F_(A->W)(x_A) - F_(B->W)(x_B)|, of a sketch and of the picture it belongs to.
+
+    x, y: (n, c, h, w), features of length 1 over the channels: without that, which the seed leaves out, zero would be the best of
+    features. The sum of absolute differences over the channels, by sqrt(c): at most 2 however many there are. Zhang et al. 2020's code
+    has the mean of 256 and the weight 10, which here is 0.6.
+    """
+    return (x - y).abs().sum(1).mean() / math.sqrt(x.shape[1])
+
+
+def regularisation(cycled: Tensor, reference: Tensor) -> Tensor:
+    """Yan et al. 2023, Eq. 13: L_reg = |r_(y->x->y) - y_B|, what the reference is after its way to the sketch and back.
+
+    cycled, reference: (n, 3, h, w), both of the size at which places are matched.
+    """
+    return (cycled - reference).abs().mean()
+
+
+def feature_loss(mine: Maps, its: Maps, weights: Sequence[float], rows: Tensor) -> Tensor:
+    """Yan et al. 2023, Eq. 15: L_feat = sum_l lambda_l |phi_l(G(x_A, x'_B)) - phi_l(x_B)|, on pseudo-exemplar pairs.
+
+    mine: of what was painted; its: of the picture the sketch was drawn from; weights: lambda_l; rows: (n,), true where the
+    reference x'_B is that very picture, deformed. In the seed a bracket closes too late, after phi_l(G). The rest of the batch counts
+    as zero: a pair weighs 1 / n. (Released code divides by the number of pairs and then takes the mean over the batch, by
+    which the weight of a pair falls with the square of the batch.)
+    """
+    belongs = rows.to(mine[0])
+    each = [w * (a - b).abs().mean((1, 2, 3)) for w, a, b in zip(weights, mine, its, strict=True)]
+    return (belongs * torch.stack(each).sum(0)).mean()
+
+
+def perceptual_loss(mine: Tensor, its: Tensor) -> Tensor:
+    """Yan et al. 2023, Eq. 16: L_perc = |phi_l(^x_B) - phi_l(x_B)|, at one deep layer l.
+
+    The seed prints an arrow for the minus and calls ^x_B "x_B - mean(x_B)", which is a slip from its Eq. 11: it is the picture
+    that was painted. The square of the norm, per number, as in Zhang et al. 2020's code. mine, its: (n, c, h, w).
+    """
+    return (mine - its).square().mean()
+
+
+def contextual_loss(
+    mine: Maps, others: Maps, weights: Sequence[float] = (0.0, 1.0, 2.0, 4.0, 8.0), places: tuple[int, int] = (64, 1024)
+) -> Tensor:
+    """Yan et al. 2023, Eq. 17: L_context = sum_l omega_l [-log (1 / n_l sum_i max_j A^l(phi_i(^x_B), phi_j(y_B)))].
+
+    mine: of what was painted (^x_B, not the seed's x_B - mean(x_B)); others: of the reference y_B. A^l is the affinity of features, see
+    `contextual`; the seed's "A domain" is a slip. weights: omega_l, those of Zhang et al. 2020's code, brought to the sum 1.
+    places: a map of more is averaged down to at most so many, as in that code; one of fewer is left out, too few to be a distribution:
+    relu5_2 says nothing below 128 px.
+    """
+    least, most = places
+    used = [(w, x, y) for w, x, y in zip(weights, mine, others, strict=True) if w and x[0, 0].numel() >= least]
+    terms = []
+    for w, x, y in used:
+        stride = max(1, math.ceil(math.sqrt(x[0, 0].numel() / most)))
+        terms.append(w * contextual(F.avg_pool2d(x, stride), F.avg_pool2d(y, stride)).mean())
+    return torch.stack(terms).sum() / sum(w for w, _, _ in used)
+
+
+def contextual(x: Tensor, y: Tensor, bandwidth: float = 0.1, chunk: int = 1024) -> Tensor:
+    """Mechrez et al. 2018, Eqs. 2 to 5, of features x (n, c, h, w) to y (n, c, h', w'): -log mean_i max_j A_ij, (n,).
+
+    d_ij = 1 - cos(x_i - mu, y_j - mu), mu the mean of y; d~_ij = d_ij / (min_k d_ik + 1e-3); A_ij = w_ij / sum_k w_ik with
+    w_ij = exp((1 - d~_ij) / bandwidth). Only sums and extremes of rows are needed: beyond `chunk` of them the matrix is never whole,
+    and each part is computed again for the gradient.
+    """
+    centre = y.mean((2, 3), keepdim=True)
+    x, y = (F.normalize((z - centre).flatten(2), dim=1).transpose(1, 2) for z in (x, y))  # (n, h*w, c)
+    parts = x.split(chunk, 1)
+    if len(parts) == 1:
+        largest = _largest_affinity(x, y, bandwidth)
+    else:
+        again = [
+            checkpoint(_largest_affinity, part, y, bandwidth, use_reentrant=False, preserve_rng_state=False)
+            for part in parts
+        ]
+        largest = torch.cat(again, 1)  # type: ignore[arg-type]
+    return -largest.mean(1).log()
+
+
+def _largest_affinity(x: Tensor, y: Tensor, bandwidth: float) -> Tensor:
+    """max_j A_ij of unit vectors x (n, a, c) and y (n, b, c): (n, a)."""
+    d = 1 - x @ y.transpose(1, 2)
+    logits = (1 - d / (d.amin(2, keepdim=True) + 1e-3)) / bandwidth
+    return (logits.amax(2) - logits.logsumexp(2)).exp()
+
+
+def hinge_d(real: Maps, fake: Maps) -> Tensor:
+    """Yan et al. 2023, Eq. 18: L_adv^D = -E[h(D(y_B))] - E[h(-D(G(x_A, y_B)))], h(t) = min(0, t - 1).
+
+    Scores (n, 1, h, w) of each of D's scales, whose mean it is. Real are the pictures the sketches were drawn from: D sees the
+    sketch too, to which y_B, another mask, would not belong.
+    """
+    both = [F.relu(1 - r).mean() + F.relu(1 + f).mean() for r, f in zip(real, fake, strict=True)]
+    return torch.stack(both).mean()
+
+
+def hinge_g(fake: Maps) -> Tensor:
+    """Yan et al. 2023, Eq. 19: L_adv^G = -E[D(G(x_A, y_B))], the mean over D's scales."""
+    return -torch.stack([f.mean() for f in fake]).mean()
+
+
+def feature_matching(fake: Sequence[Maps], real: Sequence[Maps]) -> Tensor:
+    """Wang et al. 2018 (pix2pixHD), Eq. 4: sum over D's layers of |D_l(x, G) - D_l(x, real)|, the mean over its scales.
+
+    Not in the seed, but in the training of both networks it compares. The last map of a scale is its score, which is left out.
+    """
+    each = [
+        (a - b.detach()).abs().mean()
+        for mine, its in zip(fake, real, strict=True)
+        for a, b in zip(mine[:-1], its[:-1], strict=True)
+    ]
+    return torch.stack(each).sum() / len(fake)
+
+
+def kl(mu: Tensor, logvar: Tensor) -> Tensor:
+    """Kingma & Welling 2014, Appendix B: KL(q(z | reference) | N(0, 1)), a sum over z, the mean over the batch.
+
+    Park et al. 2019's code sums over the batch as well. mu, logvar: (n, z_dim).
+    """
+    return (mu.square() + logvar.exp() - 1 - logvar).sum(1).mean() / 2
+
+
+def flow(place: Tensor, known: Tensor) -> Tensor:
+    """How far the match of each place lies from where it is known to be: ().
+
+    Not in the seed. Where the reference is the picture itself, deformed, its flow says where; comparing places teaches the match inside
+    a flat region and across two of one colour, of which the colours of the warp (`warp_self` of Zhang et al. 2020's code) say nothing.
+    place: (n, 2, h', w'), the mean (x, y) of each place's match; known: (n, h, w, 2), NaN where it is not. Those count as no error, so
+    that the mean over processes is that of the whole batch.
+    """
+    stride = known.shape[1] // place.shape[2]
+    target = F.avg_pool2d(known.movedim(3, 1), stride)  # (n, 2, h', w'), NaN where any pixel of the place is unknown
+    there = torch.isfinite(target).all(1)
+    far = ((place - target.nan_to_num()).square().sum(1) + 1e-8).sqrt()  # a root without a kink at 0
+    return torch.where(there, far, 0).mean()

@@ -85,7 +85,7 @@ def training_line(status: dict[str, Any]) -> str:
         f"{status['recipe']}  {status['kimg']:.1f}/{status['of_kimg']:g} kimg  {status['images_per_second']:.1f} img/s",
         f"ETA {duration(status['eta_seconds'])}",
     ]
-    for key in ("p", "r_t", "T"):
+    for key in ("p", "r_t", "T", "as sketch", "as reference"):
         if key in status:
             parts.append(f"{key} {status[key]:.0f}" if key == "T" else f"{key} {status[key]:.3f}")
     parts += [f"{short} {status[key]:.3f}" for key, short in _NAMES.items() if key in status]

@@ -597,6 +597,7 @@ def test_no_worker_outlives_a_build_that_is_ended(tmp_path, number, code):
     process = subprocess.Popen(
         [sys.executable, "-m", "lianpu", *map(str, words), "--rights", RIGHTS, "--sketches", "colour"],
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs are born deaf to it
     )  # fmt: skip
     end = time.monotonic() + 60
     while not list((tmp_path / "data").glob(".build/pieces/*")):

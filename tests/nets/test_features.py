@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -353,3 +354,117 @@ def test_best_available_prefers_the_standard_and_says_so_if_there_is_none(tmp_pa
         monkeypatch.setitem(weights.CARDS, name, weights.Card(name, "", "", "", "", (source,)))
         (tmp_path / source.file).write_bytes(content)
         assert features.best_available() == name
+
+
+# ------------------------------------------------------------------------------------------- what translation losses compare
+
+
+@pytest.fixture(scope="module")
+def untaught() -> features.Perceptual:
+    return features.perceptual("random")
+
+
+def sizes(maps: list[Tensor]) -> Tensor:
+    return torch.stack([x.square().mean().sqrt() for x in maps])
+
+
+def masks_of(folder: Path) -> Tensor:
+    read = [
+        torchvision.io.decode_image(str(path), torchvision.io.ImageReadMode.RGB)
+        for path in sorted(folder.rglob("*.png"))
+    ]
+    return torch.stack(read[:16]) / 127.5 - 1
+
+
+def test_perceptual_maps_of_vgg16_are_its_own_but_for_their_size(drawn):
+    need("vgg16")
+    net = features.perceptual("vgg16")
+    assert (net.name, net.sha256) == ("vgg16", features.trunk("vgg16").sha256) and net.sha256
+    pictures = masks_of(drawn)
+    own = features.trunk("vgg16", ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2"))(pictures)
+    with torch.no_grad():
+        for x, y in zip(net(pictures), own, strict=True):
+            assert 0.1 < x.sum() / y.sum() < 1
+            torch.testing.assert_close(x, y * (x.sum() / y.sum()), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["vgg16", "random"])
+def test_perceptual_maps_are_of_size_one_on_what_they_were_measured_and_nearly_on_masks(name, drawn, untaught):
+    if name != "random":
+        need(name)
+    net = untaught if name == "random" else features.perceptual(name)
+    with torch.no_grad():
+        torch.testing.assert_close(sizes(net(features._discs(16, 64))), torch.ones(5))
+        on_masks = sizes(net(masks_of(drawn)))
+    assert (on_masks > 0.7).all() and (on_masks < 1.45).all(), on_masks
+
+
+def test_perceptual_maps_do_not_depend_on_how_large_a_trunk_s_numbers_are(untaught):
+    """A layer without biases, three times as large, makes what follows three times as large; the losses see nothing of it."""
+    values = features._random_vgg19()
+    values["features.5.weight"] = 3 * values["features.5.weight"]
+    larger = features.Perceptual("random", "vgg19", values)
+    pictures = features._discs(2, 32)
+    with torch.no_grad():
+        for a, b in zip(larger(pictures), untaught(pictures), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_perceptual_maps_have_gradients_for_pictures_and_five_levels(untaught):
+    pictures = features._discs(2, 32).requires_grad_()
+    levels = untaught(pictures)
+    assert [tuple(x.shape) for x in levels] == [
+        (2, 64, 32, 32), (2, 128, 16, 16), (2, 256, 8, 8), (2, 512, 4, 4), (2, 512, 2, 2)
+    ]  # fmt: skip
+    assert untaught.layers[untaught.deep] == "relu4_2" and len(untaught.balance) == 5
+    for level in levels:
+        (gradient,) = torch.autograd.grad(level.sum(), pictures, retain_graph=True)
+        assert gradient.isfinite().all() and gradient.abs().max() > 0
+    assert not any(parameter.requires_grad for parameter in untaught.parameters())
+
+
+def test_an_untaught_vgg_needs_no_file_and_is_always_the_same(untaught, tmp_path, monkeypatch):
+    monkeypatch.setenv("LIANPU_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    again = features.perceptual("random")
+    assert torch.equal(torch.get_rng_state(), before)
+    assert (again.name, again.sha256) == ("random", "")
+    with torch.no_grad():
+        for a, b in zip(again(features._discs(2, 32)), untaught(features._discs(2, 32)), strict=True):
+            assert torch.equal(a, b)
+
+
+def test_an_untaught_vgg_can_be_costed_on_the_meta_device(untaught):
+    with torch.device("meta"):
+        net = features.perceptual("random")
+        torch.testing.assert_close(net.gains, untaught.gains)  # its numbers are numbers, wherever others are made
+        net.to("meta")
+        pictures = torch.empty(2, 3, 16, 16, requires_grad=True)
+        levels = net(pictures)
+    assert all(level.is_meta for level in levels)
+    assert torch.autograd.grad(levels[-1].sum(), pictures)[0].shape == pictures.shape
+
+
+def test_auto_prefers_the_seed_s_vgg19_then_vgg16_then_random_numbers(tmp_path, monkeypatch):
+    monkeypatch.setenv("LIANPU_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    assert features.perceptual_name() == "random"
+    for name in ("vgg16", "vgg19"):
+        content = name.encode()
+        source = weights.Source(f"{name}.pth", len(content), __import__("hashlib").sha256(content).hexdigest())
+        monkeypatch.setitem(weights.CARDS, name, weights.Card(name, "", "", "", "", (source,)))
+        (tmp_path / source.file).write_bytes(content)
+        assert features.perceptual_name() == name
+    assert features.perceptual_name("vgg16") == "vgg16"
+    with pytest.raises(UsageError, match="no perceptual features named vgg") as error:
+        features.perceptual("vgg17")
+    assert "vgg1" in error.value.fix
+
+
+def test_a_named_vgg_whose_weights_are_not_here_is_not_replaced_in_silence(tmp_path, monkeypatch):
+    monkeypatch.setenv("LIANPU_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(ModelError, match="vgg19"):
+        features.perceptual("vgg19")

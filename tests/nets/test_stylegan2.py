@@ -257,11 +257,12 @@ def test_a_picture_does_not_depend_on_the_others_in_its_batch():
 @pytest.mark.parametrize("world", [2, 3])
 def test_scores_do_not_depend_on_how_rows_are_dealt_to_processes(world):
     """Groups are strided: rows rank::world hold whole groups. Dealt in blocks instead, the scores would change."""
+    torch.manual_seed(0)  # some weights hardly tell groups apart
     d, images = Discriminator(TINY), randn(12, 3, 16, 16)
     scores = d(images)
     for rank in range(world):
         assert_close(d(images[rank::world]), scores[rank::world])
-    assert (d(images[: 12 // world]) - scores[: 12 // world]).abs().max() > 1e-3
+    assert (d(images[: 12 // world]) - scores[: 12 // world]).abs().max() > 1e-4
 
 
 def test_minibatch_stddev_of_equal_pictures_is_zero_and_of_opposite_ones_their_size():

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 from torch.testing import assert_close
 
 from lianpu.ops import plain, resample
@@ -42,3 +43,11 @@ def test_the_filter_is_binomial():
     row = torch.tensor([1, 3, 3, 1]) / 8
     assert torch.equal(f, torch.outer(row, row))
     assert f.sum() == 1
+
+
+@pytest.mark.parametrize("sigma", [0.7, 2.0])
+def test_gaussian_blur_is_scipys(sigma):
+    x = randn(1, 2, 20, 18, dtype=torch.float64)
+    radius = int(3 * sigma + 0.999)
+    theirs = gaussian_filter(x.numpy(), sigma, mode="mirror", radius=radius, axes=(2, 3))
+    assert_close(resample.gaussian(x, sigma), torch.from_numpy(theirs), atol=1e-7, rtol=1e-7)

@@ -17,3 +17,18 @@ def test_a_step_at_paper_scale(regime):
     assert set(cost.flops) == {"loss/G", "loss/G path", "loss/D", "loss/D R1"}
     assert all(flops > 1e12 for flops in cost.flops.values())
     assert 10 < cost.memory_bytes / 2**30 < 60
+
+
+@pytest.mark.parametrize(
+    ("method", "generator", "discriminator"),
+    [("cocosnet", 143_322_280, 5_703_812), ("spade", 92_149_443, 5_539_970), ("spade-vae", 119_399_299, 5_539_970)],
+)
+def test_a_translator_s_step_at_paper_scale(method, generator, discriminator):
+    """The released CoCosNet of one input channel has 92.2 + 50.8 million parameters in G and its encoders, SPADE 92.0 and 5.5."""
+    config = recipes.find(f"yan2023-{method}").config
+    cost = dryrun.dry_run(config)
+    assert cost.parameters == {"G": generator, "D": discriminator}
+    assert set(cost.flops) == {"loss/G", "loss/D"}
+    assert cost.flops_per_image == sum(cost.flops.values()) / config.batch
+    assert 1e12 < cost.flops_per_image < 1e13
+    assert 4 < cost.memory_bytes / 2**30 < 24

@@ -100,7 +100,7 @@ def test_a_run_leaves_everything_a_user_needs(straight):
     assert [p.name for p in checkpoint.states(straight / "checkpoints")] == ["000000720", "000000800"]
     ticks = logged(straight)
     assert [t["images"] for t in ticks] == list(range(40, 801, 40))
-    assert {"loss/G", "loss/D", "loss/G path", "p", "r_t"} <= ticks[-1].keys()
+    assert {"loss/G", "loss/D", "loss/D R1", "p", "r_t"} <= ticks[-1].keys()
     _network, model = checkpoint.load_model(straight)
     assert (model.images_seen, model.recipe, model.data["rights"]) == (800, "tiny-32-ada", "known")
     assert not any(".partial" in p.name for p in straight.rglob("*"))

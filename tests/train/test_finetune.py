@@ -4,6 +4,7 @@ learned from stays on record.
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -55,6 +56,14 @@ def test_the_first_average_is_the_model_not_a_step_of_it(trained, data, tmp_path
     new, _ = checkpoint.load_model(tmp_path / "run")
     moved = [(a - b).abs().max() for a, b in zip(old.parameters(), new.parameters(), strict=True)]
     assert 0 < max(moved) < 1e-3
+
+
+def test_fine_tuning_begins_sharp(trained, data, tmp_path):
+    """A generator that knows its shapes is not judged through the blur that new ones begin with."""
+    train(data, tmp_path / "run", "tiny-32-ada", from_model=str(trained))
+    begun, tuned = (json.loads((run / "config.json").read_text())["config"] for run in (trained, tmp_path / "run"))
+    assert begun["blur_kimg"] > 0
+    assert (tuned["blur_sigma"], tuned["blur_kimg"]) == (0, 0)
 
 
 @pytest.mark.parametrize("setting", ["net.classes=7", "net.w_dim=16", "net.resolution=16"])

@@ -1,4 +1,6 @@
-"""Stop and resume equals not stopping, bit for bit, for all four regimes; and losing any one piece of state is noticed."""
+"""Stop and resume equals not stopping, bit for bit, for all four regimes of GAN training and all three methods of translation; and
+losing any one piece of state is noticed.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +9,15 @@ import torch
 
 from lianpu import checkpoint
 from lianpu.train.loop import RunFolder
-from tests.train.toys import REGIMES, advance, config, differing, loop
+from tests.train.toys import METHODS, REGIMES, advance, config, differing, loop
 
 STEPS = 7  # crosses an epoch's end (40 pictures, batch 8: step 5), adjustments of p, and every regulariser
 
 
 @pytest.fixture(scope="module")
 def straight():
-    """The state after STEPS uninterrupted steps, by regime."""
-    return {mode: advance(loop(config(mode)), config(mode), STEPS).state() for mode in REGIMES}
+    """The state after STEPS uninterrupted steps, by regime or method."""
+    return {mode: advance(loop(config(mode)), config(mode), STEPS).state() for mode in (*REGIMES, *METHODS)}
 
 
 def through_disk(running, folder):
@@ -24,7 +26,7 @@ def through_disk(running, folder):
     return checkpoint.load_state(running.save(run))
 
 
-@pytest.mark.parametrize("mode", REGIMES)
+@pytest.mark.parametrize("mode", [*REGIMES, *METHODS])
 @pytest.mark.parametrize("stop", [1, 4, 6])
 def test_stop_and_resume_equals_not_stopping(mode, stop, straight, tmp_path):
     c = config(mode)
@@ -32,24 +34,42 @@ def test_stop_and_resume_equals_not_stopping(mode, stop, straight, tmp_path):
     resumed = loop(c)
     resumed.load(tensors, facts)
     assert differing(advance(resumed, c, STEPS - stop).state(), straight[mode]) == []
-    if mode != "none":
+    if mode in ("ada", "apa", "diffusion"):
         assert straight[mode]["task.policy.p"] > 0, "the state this test protects must not be trivial"
 
 
-def test_number_of_workers_changes_nothing(straight, tmp_path):
-    c = config("ada")
+@pytest.mark.parametrize("mode", ["ada", "cocosnet"])
+def test_number_of_workers_changes_nothing(mode, straight, tmp_path):
+    c = config(mode)
     tensors, facts = through_disk(advance(loop(c), c, 3, workers=2), tmp_path)
     resumed = loop(c)
     resumed.load(tensors, facts)
-    assert differing(advance(resumed, c, STEPS - 3, workers=1).state(), straight["ada"]) == []
+    assert differing(advance(resumed, c, STEPS - 3, workers=1).state(), straight[mode]) == []
 
 
 # beta1 = 0 makes Adam's first moment the last gradient, overwritten unread at each step; r_t is kept for the log and found anew at
-# the next adjustment: the pieces nobody can miss
-UNREAD = ("exp_avg", "policy.r_t")
+# the next adjustment; the power iteration of spectral norm finds u anew from v: the pieces nobody can miss
+UNREAD = ("exp_avg", "policy.r_t", "_u")
+ALWAYS = {"task.G", "task.D", "task.G_ema", *(f"adam.{n}.{part}" for n in "GD" for part in ("exp_avg_sq", "step"))}
+EXPECTED = {
+    **{regime: {"task.path_mean"} for regime in REGIMES},
+    "cocosnet": {"task.lines", "task.G._v", "task.D._v"},
+    "spade": {"task.G._v", "task.D._v", "task.G.mean", "task.G.variance"},
+    "spade-vae": {"task.G._v", "task.D._v", "task.G.mean", "task.G.variance"},
+}
 
 
-@pytest.mark.parametrize("mode", REGIMES)
+def piece_of(key: str) -> str:
+    """What is lost together: a network's weights, its spectral norms' vectors, its running means, one moment of its Adam.
+    The moving average takes over G's vectors and means at each step, as they are then.
+    """
+    parts = key.split(".")
+    learns = parts[1] in ("G", "D")
+    own = parts[0] == "adam" or parts[1] == "policy" or (learns and parts[-1] in ("_v", "mean", "variance"))
+    return ".".join(parts[:2] + parts[-1:] * own)
+
+
+@pytest.mark.parametrize("mode", [*REGIMES, *METHODS])
 def test_losing_any_one_piece_of_state_is_noticed(mode, straight, tmp_path):
     c = config(mode)
     stop = 4
@@ -59,21 +79,8 @@ def test_losing_any_one_piece_of_state_is_noticed(mode, straight, tmp_path):
     for key in tensors:
         changed = key not in fresh or not torch.equal(tensors[key], fresh[key])
         if changed and not key.endswith(UNREAD):
-            parts = key.split(".")
-            pieces.setdefault(
-                ".".join(parts[:2] + (parts[-1:] if parts[0] == "adam" or parts[1] == "policy" else [])), []
-            ).append(key)
-    expected = {
-        "task.G",
-        "task.D",
-        "task.G_ema",
-        "task.path_mean",
-        "adam.G.exp_avg_sq",
-        "adam.D.exp_avg_sq",
-        "adam.G.step",
-        "adam.D.step",
-    }
-    assert expected <= pieces.keys()
+            pieces.setdefault(piece_of(key), []).append(key)
+    assert ALWAYS | EXPECTED[mode] <= pieces.keys()
     for piece, keys in pieces.items():
         lost = {k: fresh.get(k, torch.zeros_like(v)) if k in keys else v for k, v in tensors.items()}
         if piece.startswith("adam"):
@@ -98,6 +105,7 @@ def test_losing_the_clock_is_noticed(lost, straight, tmp_path):
     assert differing(advance(resumed, c, STEPS - 4).state(), straight["ada"])
 
 
-def test_another_seed_is_another_run(straight):
-    c = config("ada", seed=1)
-    assert differing(advance(loop(c), c, STEPS).state(), straight["ada"])
+@pytest.mark.parametrize("mode", ["ada", "cocosnet"])
+def test_another_seed_is_another_run(mode, straight):
+    c = config(mode, seed=1)
+    assert differing(advance(loop(c), c, STEPS).state(), straight[mode])

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
+
 import numpy as np
 import torch
 
-from lianpu.config import AugmentConfig, StyleGAN2Config, TrainConfig
-from lianpu.train.feed import Feed
+from lianpu import recipes
+from lianpu.config import AugmentConfig, RunConfig, StyleGAN2Config, TrainConfig, TranslateConfig
+from lianpu.data.pairs import Retriever
+from lianpu.nets import features
+from lianpu.train.feed import Feed, PairFeed
 from lianpu.train.gan import GanTask
 from lianpu.train.loop import Loop
+from lianpu.train.translate import TranslateTask
 from lianpu.train.world import World
 
 REGIMES = ("none", "ada", "apa", "diffusion")
+METHODS = ("cocosnet", "spade", "spade-vae")
+perceptual = functools.cache(features.perceptual)  # it does not change: one for all tests
 
 
 class Blobs:
@@ -37,7 +46,27 @@ class Blobs:
         return index % 7
 
 
-def config(mode: str = "ada", **changes: object) -> TrainConfig:
+def config(mode: str = "ada", **changes: object) -> RunConfig:
+    """Of a regime of GAN training, or of a method of translation."""
+    return translating(mode, **changes) if mode in METHODS else painting(mode, **changes)
+
+
+def translating(method: str = "cocosnet", **changes: object) -> TranslateConfig:
+    """The recipe with networks of a few channels, and features of random numbers."""
+    recipe = recipes.find(f"tiny-64-{method}").config
+    assert isinstance(recipe, TranslateConfig)
+    small = {"resolution": 16, "width": 4, "width_max": 8, "hidden": 4, "discriminator_width": 8}
+    own = {
+        "cocosnet": {"encoder_width": 4, "encoder_max": 8, "feature_width": 8, "trunk_blocks": 1, "descriptor": 8},
+        "spade": {},
+        "spade-vae": {"z_dim": 4, "style_width": 4},
+    }
+    net = replace(recipe.net, **small, **own[method])
+    sizes = {"kimg": 0.08, "tick_kimg": 0.016, "snapshot_kimg": 0.04, "samples": 4}
+    return replace(recipe, **{"net": net, "features": "random", "batch": 8, **sizes, **changes})  # type: ignore[arg-type]
+
+
+def painting(mode: str = "ada", **changes: object) -> TrainConfig:
     net = StyleGAN2Config(
         resolution=16,
         channel_base=128,
@@ -66,10 +95,10 @@ def config(mode: str = "ada", **changes: object) -> TrainConfig:
     )
 
 
-def loop(c: TrainConfig, world: World | None = None) -> Loop:
+def loop(c: RunConfig, world: World | None = None) -> Loop:
     world = world or World()
     return Loop(
-        GanTask(c, world),
+        GanTask(c, world) if isinstance(c, TrainConfig) else TranslateTask(c, world, perceptual(c.features)),
         world,
         batch=c.batch,
         seed=c.seed,
@@ -79,23 +108,22 @@ def loop(c: TrainConfig, world: World | None = None) -> Loop:
     )
 
 
-def advance(running: Loop, c: TrainConfig, steps: int, workers: int = 0, pictures: Blobs | None = None) -> Loop:
+def advance(running: Loop, c: RunConfig, steps: int, workers: int = 0, pictures: Blobs | None = None) -> Loop:
     """`steps` more steps on the toy pictures."""
-    world = running.world
-    feed = iter(
-        Feed(
-            pictures or Blobs(),
-            batch=c.batch,
-            seed=c.seed,
-            step=running.clock.step,
-            workers=workers,
-            rank=world.rank,
-            world=world.size,
-        )
-    )
+    feed = iter(feeding(c, running.world, running.clock.step, workers, pictures or Blobs()))
     for _ in range(steps):
         running.step(next(feed))
     return running
+
+
+def feeding(c: RunConfig, world: World, step: int = 0, workers: int = 0, pictures: Blobs | None = None):
+    pictures = pictures or Blobs()
+    place = {
+        "batch": c.batch, "seed": c.seed, "mirror": c.mirror, "step": step, "workers": workers, "rank": world.rank, "world": world.size,
+    }  # fmt: skip
+    if isinstance(c, TrainConfig):
+        return Feed(pictures, **place)
+    return PairFeed(pictures, Retriever(pictures, c.pairs), c.pairs, **place)
 
 
 def differing(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> list[str]:

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from lianpu.data.lab import to_lab
 
-__all__ = ["border_colour", "depth", "face", "parts"]
+__all__ = ["border_colour", "depth", "face", "nearest", "parts"]
 
 SQUARE = np.ones((3, 3), bool)
 
@@ -103,3 +103,10 @@ def parts(mask: np.ndarray) -> np.ndarray:
 def depth(mask: np.ndarray) -> np.ndarray:
     """bool (h, w) -> float (h, w): the distance of each pixel of a mask to the nearest one outside it, in pixels."""
     return np.asarray(ndimage.distance_transform_edt(mask))
+
+
+def nearest(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """bool (h, w) -> row and column of the pixel of a mask that is nearest to each pixel, int (h, w) each."""
+    at = np.empty((2, *mask.shape), np.int32)
+    ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True, indices=at)
+    return at[0], at[1]

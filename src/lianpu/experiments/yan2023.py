@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from lianpu import __version__, checkpoint, config, files, images, recipes
-from lianpu.config import TrainConfig
+from lianpu.config import RunConfig
 from lianpu.data import build, colour, records, subset
 from lianpu.data.folder import Folder
 from lianpu.data.samples import masks
@@ -140,7 +140,7 @@ class Yan2023:
 
     # ------------------------------------------------------------------------------------------------------- the plan
 
-    def recipe(self, row: str) -> TrainConfig:
+    def recipe(self, row: str) -> RunConfig:
         """The settings of a row's runs; seed and all."""
         named = recipes.find(f"{self.scale.recipe}-{row}").config
         return config.override(named, [f"kimg={self.scale.kimg}", *self.scale.settings])
@@ -424,7 +424,7 @@ class Yan2023:
                 "torch": start.get("torch"),
                 "machine": machine(),
                 "parameters": one.parameters,
-                "flops_per_image": one.flops_per_image(chosen),
+                "flops_per_image": one.flops_per_image,
             },
             "recipe": {"name": f"{self.scale.recipe}-{stage.facts['row']}", "settings": list(self.scale.settings)},
             "curve": [{k: t[k] for k in ("kimg", "p", "r_t", "loss/G", "loss/D") if k in t} for t in ticks],
@@ -597,27 +597,22 @@ def forecast(experiment: Yan2023, jobs: int, say: Callable[[str], None] = lambda
     }
 
 
-def _training_speed(chosen: TrainConfig, device: Any, count: int) -> float:
+def _training_speed(chosen: RunConfig, device: Any, count: int) -> float:
     """Pictures a second over one whole cycle of the lazy regularisers, on noise, the policy at half strength."""
     import math
 
     import torch
 
     from lianpu.experiments.stages import threads
-    from lianpu.train.feed import Batch
-    from lianpu.train.gan import GanTask
+    from lianpu.train.kinds import kind_of
     from lianpu.train.loop import Loop
     from lianpu.train.world import World
 
     with threads(count):
         world = World(device=device)
-        task = GanTask(chosen, world).to(device)
-        task.policy.set_strength(0.5)
-        size = chosen.net.resolution
-        noise = torch.rand(chosen.batch, 3, size, size, device=device) * 2 - 1
-        batch = Batch(noise, torch.zeros(chosen.batch, dtype=torch.int64, device=device))
+        task, batch, every = kind_of(chosen).rehearse(chosen, world)
         loop = Loop(task, world, batch=chosen.batch, seed=0, kimg=1, tick_kimg=1, snapshot_kimg=1)
-        steps = math.lcm(chosen.r1_every, chosen.path_every)
+        steps = math.lcm(*every.values())
         loop.step(batch)
         if device.type == "cuda":
             torch.cuda.synchronize()

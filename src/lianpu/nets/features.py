@@ -20,13 +20,17 @@ from lianpu.errors import LianpuError, ModelError, UsageError, did_you_mean
 __all__ = [
     "EXTRACTORS",
     "LPIPS_LAYERS",
+    "PERCEPTUAL_LAYERS",
     "DinoV2",
     "EfficientNetLite0",
     "Extractor",
+    "Perceptual",
     "Pyramid",
     "best_available",
     "extractor",
     "lpips_heads",
+    "perceptual",
+    "perceptual_name",
     "trunk",
 ]
 
@@ -477,6 +481,92 @@ def trunk(
     chosen = layers if layers is not None else LPIPS_LAYERS.get(name, ())
     found = weights.locate(name, path)
     return Pyramid(name, chosen, weights.tensors(name, found), weights.source_of(name, found).sha256).to(device)
+
+
+PERCEPTUAL_LAYERS = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")
+"""The layers phi_l that Yan et al. 2023 compare (Eqs. 15 to 17), after Zhang et al. 2020; VGG16 and VGG19 both have them."""
+
+
+class Perceptual(Pyramid):
+    """The maps phi_l that losses compare, each divided by its root mean square on flat discs, so that one weight means the same for
+    every layer and for every trunk: what VGG19 calls large depends on whose VGG19 it is, Caffe's, torchvision's or a random one.
+
+    Measured here rather than written down, for files that nobody has seen yet; on drawn masks the sizes are the same within a third.
+    """
+
+    balance = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
+    """lambda_l of Eq. 15. Zhang et al. 2020's 1/32, 1/16, 1/8, 1/4, 1 are for maps as they come, of VGG16's sizes 2.3, 5.2, 8.1, 5.9
+    and 2.9; on maps of size 1 that is 0.02, 0.11, 0.35, 0.51, 1."""
+    deep = PERCEPTUAL_LAYERS.index("relu4_2")
+    """The layer of Eq. 16, which knows what is where but no longer every pixel's shade."""
+    gains: Tensor
+
+    def __init__(self, name: str, shape: str, values: dict[str, Tensor], sha256: str = "") -> None:
+        super().__init__(shape, PERCEPTUAL_LAYERS, values, sha256)
+        self.name = name
+        with torch.no_grad():
+            sizes = torch.stack([x.square().mean().sqrt() for x in super().forward(_discs(16, 64))])
+        self.register_buffer("gains", 1 / sizes, persistent=False)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """float (n, 3, h, w) in [-1, 1] -> five maps (n, c, h / 2^l, w / 2^l)."""
+        return [x * gain for x, gain in zip(super().forward(images), self.gains, strict=True)]
+
+
+def _discs(n: int, side: int, each: int = 12) -> Tensor:
+    """(n, 3, side, side): overlapping ellipses of flat colour on white, the same ones always; to a VGG they are much like masks."""
+    draw = torch.Generator().manual_seed(0)
+    places = torch.linspace(-1, 1, side)
+    pictures = torch.ones(n, 3, side, side)
+    for _ in range(each):
+        centre, radius, colour = (torch.rand(n, c, generator=draw) for c in (2, 2, 3))
+        x, y = (
+            (places - 1.4 * c[:, None] + 0.7) / (0.4 * r[:, None] + 0.05)
+            for c, r in zip(centre.T, radius.T, strict=True)
+        )
+        inside = x.square()[:, None, None, :] + y.square()[:, None, :, None] < 1
+        pictures = torch.where(inside, 2 * colour[:, :, None, None] - 1, pictures)
+    return pictures
+
+
+def perceptual_name(name: str = "auto") -> Literal["vgg19", "vgg16", "random"]:
+    """What "auto" stands for on this machine: the seed's VGG19 if its weights are here, else VGG16, else random numbers."""
+    if name == "auto":
+        name = next((known for known in ("vgg19", "vgg16") if weights.available(known)), "random")
+    if name not in ("vgg19", "vgg16", "random"):
+        raise UsageError(
+            f"no perceptual features named {name}.", "", did_you_mean(name, ("auto", "vgg19", "vgg16", "random"))
+        )
+    return name  # type: ignore[return-value]
+
+
+def perceptual(name: str = "auto") -> Perceptual:
+    """The features that translation losses compare; its `name` and `sha256` say which they are. Never downloads.
+
+    random: a VGG19 that has learnt nothing. Its maps still tell edges and textures apart (Ustyuzhaninov et al. 2017), and a run needs
+    no file; what it was trained with must be said.
+    """
+    name = perceptual_name(name)
+    with torch.device("cpu"):  # whatever the caller's default, "meta" too: the numbers drawn and measured here are real
+        if name == "random":
+            return Perceptual(name, "vgg19", _random_vgg19())
+        found = weights.locate(name)
+        return Perceptual(name, name, weights.tensors(name, found), weights.source_of(name, found).sha256)
+
+
+def _random_vgg19() -> dict[str, Tensor]:
+    """He et al. 2015, Eq. 10, so that every layer's maps are of about one size; biases 0. The same numbers always."""
+    import torchvision
+
+    with torch.device("meta"):
+        shapes = {key: value.shape for key, value in torchvision.models.vgg19().features.state_dict().items()}
+    draw = torch.Generator().manual_seed(0)
+    return {
+        f"features.{key}": torch.randn(shape, generator=draw) * math.sqrt(2 / math.prod(shape[1:]))
+        if len(shape) > 1
+        else torch.zeros(shape)
+        for key, shape in shapes.items()
+    }
 
 
 def lpips_heads(net: str, path: Path | None = None) -> list[Tensor]:

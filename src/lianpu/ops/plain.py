@@ -1,6 +1,6 @@
-"""Every operator of `nets/stylegan2.py` as its equation reads, one step after the other: the oracle that judges the
-fast versions in `convolution`, `resample`, `activation` and `modconv`, under the same names and with the same
-arguments.
+"""Every operator of `nets/stylegan2.py`, and the warp of `nets/cocosnet.py`, as its equation reads, one step after the
+other: the oracle that judges the fast versions in `convolution`, `resample`, `activation`, `modconv` and `warp`, under
+the same names and with the same arguments.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ __all__ = [
     "to_rgb",
     "upfirdn",
     "upsample",
+    "warp",
 ]
 
 SLOPE = 0.2
@@ -139,3 +140,13 @@ def to_rgb(x: Tensor, weight: Tensor, style: Tensor, bias: Tensor) -> Tensor:
     """
     y = F.conv2d(x * style.to(x.dtype)[:, :, None, None], weight.to(x.dtype))
     return y + bias.to(x.dtype)[:, None, None]
+
+
+def warp(query: Tensor, key: Tensor, value: Tensor, temperature: float) -> Tensor:
+    """sum_v softmax_v(M(u, v) / tau) y(v), M(u, v) = q(u) . k(v) (Zhang et al. 2020, Eqs. 3 and 4), with M in memory.
+
+    query: (n, d, h, w); key: (n, d, h', w'); value: (n, c, h', w') -> (n, c, h, w).
+    """
+    m = torch.einsum("nduv,ndxy->nuvxy", query, key) / temperature
+    p = m.flatten(3).softmax(3)  # (n, h, w, h'*w')
+    return torch.einsum("nuvp,ncp->ncuv", p, value.flatten(2))

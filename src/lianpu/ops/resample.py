@@ -6,12 +6,15 @@ one strided depthwise convolution or its adjoint: no zeros are inserted and no p
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from lianpu.ops.convolution import conv, conv_transpose
 
-__all__ = ["binomial", "blur", "downsample", "upsample"]
+__all__ = ["binomial", "blur", "downsample", "gaussian", "upsample"]
 
 
 def binomial() -> Tensor:
@@ -37,3 +40,13 @@ def downsample(x: Tensor, f: Tensor, gain: float = 1.0) -> Tensor:
 def blur(x: Tensor, f: Tensor, padding: int, gain: float = 1.0) -> Tensor:
     """(n, c, h, w) -> (n, c, h + 2 padding - k + 1, ...). f: (k, k)."""
     return conv(x, _depthwise(f.flip(0, 1), x, gain), 1, padding, x.shape[1])
+
+
+def gaussian(x: Tensor, sigma: float) -> Tensor:
+    """(n, c, h, w) blurred by a Gaussian of `sigma` pixels, cut off at 3 sigma; at the border the picture is mirrored."""
+    radius = math.ceil(3 * sigma)
+    at = torch.arange(-radius, radius + 1, device=x.device)
+    taps = torch.exp(-0.5 * (at / sigma) ** 2)
+    row = (taps / taps.sum()).to(x.dtype).expand(x.shape[1], 1, 1, -1)
+    x = F.pad(x, [radius] * 4, mode="reflect")
+    return F.conv2d(F.conv2d(x, row, groups=x.shape[1]), row.mT, groups=x.shape[1])

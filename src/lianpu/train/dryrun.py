@@ -12,10 +12,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from lianpu.config import TrainConfig
+from lianpu.config import RunConfig
 from lianpu.randomness import Draw
-from lianpu.train.feed import Batch
-from lianpu.train.gan import GanTask
+from lianpu.train.kinds import kind_of
 from lianpu.train.loop import Clock
 from lianpu.train.world import World
 
@@ -28,6 +27,10 @@ class Cost:
 
     parameters: dict[str, int]
     """Learnt numbers of each network."""
+    batch: int
+    """Pictures in a step."""
+    every: dict[str, int] = field(default_factory=dict)
+    """Steps from one update to the next of the same name, where it does not come at every step."""
     flops: dict[str, int] = field(default_factory=dict)
     """Floating point operations of each update, forward and backward; a multiply-add counts as two."""
     saved_bytes: dict[str, int] = field(default_factory=dict)
@@ -40,10 +43,10 @@ class Cost:
         """Predicted peak: what is always there, and the hungriest update's activations. Workspaces come on top."""
         return self.fixed_bytes + max(self.saved_bytes.values())
 
-    def flops_per_image(self, config: TrainConfig) -> float:
-        """Mean over a run: the regularisers count as often as they run."""
-        share = {"loss/G path": 1 / config.path_every, "loss/D R1": 1 / config.r1_every}
-        return sum(flops * share.get(name, 1.0) for name, flops in self.flops.items()) / config.batch
+    @property
+    def flops_per_image(self) -> float:
+        """Mean over a run: what comes at every sixteenth step counts a sixteenth."""
+        return sum(flops / self.every.get(name, 1) for name, flops in self.flops.items()) / self.batch
 
 
 class Flops(TorchDispatchMode):
@@ -62,17 +65,11 @@ class Flops(TorchDispatchMode):
         return out
 
 
-def dry_run(config: TrainConfig) -> Cost:
+def dry_run(config: RunConfig) -> Cost:
     """One step with all regularisers of `config` on the meta device; any error in it is a bug in lianpu."""
     device = torch.device("meta")
     with device:
-        task = GanTask(config, World(device=device))
-    net = config.net
-    task.policy.set_strength(0.5)  # half of what it can: at p = 0 the policies have nothing to do
-    batch = Batch(
-        torch.empty(config.batch, net.image_channels, net.resolution, net.resolution, device=device),
-        torch.zeros(config.batch, dtype=torch.int64, device=device),
-    )
+        task, batch, every = kind_of(config).rehearse(config, World(device=device))
     optimisers = {
         name: torch.optim.Adam(n.parameters(), lr=a.lr, betas=a.betas) for name, (n, a) in task.learners().items()
     }
@@ -104,4 +101,4 @@ def dry_run(config: TrainConfig) -> Cost:
     fixed = sum(t.numel() * t.element_size() for t in (*task.parameters(), *task.buffers())) + 3 * 4 * sum(
         numbers.values()
     )
-    return Cost(numbers, flops, saved, fixed)
+    return Cost(numbers, config.batch, every, flops, saved, fixed)

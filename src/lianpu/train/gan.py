@@ -4,7 +4,6 @@ discriminator is shown (`augment/`); losses, regularisers and their order are th
 
 from __future__ import annotations
 
-import contextlib
 import copy
 from collections.abc import Iterator
 
@@ -14,29 +13,22 @@ from torch import Tensor, nn
 from lianpu import augment, losses
 from lianpu.config import TrainConfig
 from lianpu.nets.stylegan2 import Discriminator, Generator
+from lianpu.ops.resample import gaussian
 from lianpu.randomness import Draw, mix
 from lianpu.train.feed import Batch
-from lianpu.train.loop import Adam, Clock, Update
+from lianpu.train.loop import Adam, Clock, Update, only
 from lianpu.train.world import World
 
 __all__ = ["GanTask"]
 
-
-@contextlib.contextmanager
-def only(learner: nn.Module, frozen: frozenset[str] = frozenset()) -> Iterator[None]:
-    """Inside the block only `learner` learns (without its `frozen` parameters)."""
-    for name, parameter in learner.named_parameters():
-        parameter.requires_grad_(name not in frozen)
-    try:
-        yield
-    finally:
-        learner.requires_grad_(False)
+LEAST_BLUR = 0.2  # pixels: less moves no pixel by a level
 
 
 class GanTask(nn.Module):
     """G, D, G's moving average, the policy and the running path length: everything that changes is in its state_dict."""
 
     path_mean: Tensor
+    remedy = "Lower the learning rates or raise r1_gamma"
 
     def __init__(self, config: TrainConfig, world: World | None = None) -> None:
         super().__init__()
@@ -74,9 +66,9 @@ class GanTask(nn.Module):
 
         with only(self.G):
             fake = self.synthesize(self.styles(labels, draw.scoped("G"), update_average=True), draw.scoped("G"))
-            shown = self.policy.show_fake(fake, draw.scoped("G show"))
+            shown = self.policy.show_fake(self.blurred(fake, clock), draw.scoped("G show"))
             yield Update("G", "loss/G", losses.nonsaturating(self.D(shown.images, labels, shown.t)))
-            pseudo = fake.detach()
+            pseudo = self.blurred(fake.detach(), clock)
             if c.path_weight and clock.every(c.path_every):
                 penalty = self.path_length(labels, draw.scoped("G path"))
                 yield Update("G", "loss/G path", c.path_weight * c.path_every * penalty)
@@ -84,15 +76,15 @@ class GanTask(nn.Module):
         with only(self.D, self.frozen):
             with torch.no_grad():
                 fake = self.synthesize(self.styles(labels, draw.scoped("D")), draw.scoped("D"))
-            shown_fake = self.policy.show_fake(fake, draw.scoped("D show fake"))
-            shown_real = self.policy.show_real(real, pseudo, draw.scoped("D show real"))
+            shown_fake = self.policy.show_fake(self.blurred(fake, clock), draw.scoped("D show fake"))
+            shown_real = self.policy.show_real(self.blurred(real, clock), pseudo, draw.scoped("D show real"))
             score_fake = self.D(shown_fake.images, labels, shown_fake.t)
             score_real = self.D(shown_real.images, labels, shown_real.t)
             self.policy.observe(score_real.detach())
             yield Update("D", "loss/D", losses.logistic(score_real, score_fake))
             if c.gamma and clock.every(c.r1_every):
                 real = real.detach().requires_grad_()
-                shown_real = self.policy.show_real(real, pseudo, draw.scoped("D R1"))
+                shown_real = self.policy.show_real(self.blurred(real, clock), pseudo, draw.scoped("D R1"))
                 score_real = self.D(shown_real.images, labels, shown_real.t)
                 self.policy.observe(score_real.detach())
                 yield Update("D", "loss/D R1", c.gamma / 2 * c.r1_every * losses.r1(score_real, real).mean())
@@ -109,6 +101,12 @@ class GanTask(nn.Module):
             layers = torch.arange(ws.shape[1], device=ws.device)
             ws = torch.where((mixed[:, None] & (layers >= first[:, None]))[:, :, None], other, ws)
         return ws
+
+    def blurred(self, images: Tensor, clock: Clock) -> Tensor:
+        """What of `images` may be seen at this time: the blur fades linearly (Karras et al. 2021, App. F)."""
+        c = self.config
+        sigma = c.blur_sigma * (1 - clock.images / (1000 * c.blur_kimg)) if c.blur_kimg else 0.0
+        return gaussian(images, sigma) if sigma >= LEAST_BLUR else images
 
     def synthesize(self, ws: Tensor, draw: Draw) -> Tensor:
         return self.G.synthesis(ws, noise="random", draw=draw)

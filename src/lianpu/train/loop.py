@@ -4,6 +4,7 @@ over processes, checks them and steps that network's optimiser. It owns device, 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -13,7 +14,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import filelock
 import torch
@@ -22,21 +24,23 @@ from torch import Tensor, nn
 from lianpu import checkpoint, files
 from lianpu.errors import LianpuError, ModelError, ResourceError, Stopped
 from lianpu.randomness import Draw
-from lianpu.train.feed import Batch
 from lianpu.train.world import World
 
-__all__ = ["Adam", "Clock", "Diverged", "Loop", "RunFolder", "Task", "Update"]
+__all__ = ["Adam", "Clock", "Diverged", "Loop", "RunFolder", "Task", "Update", "only"]
 
+B = TypeVar("B")
+B_contra = TypeVar("B_contra", contravariant=True)
 
 _TIME_IS_UP = 1000  # beside signal numbers, which are below 128
 
 
 class Update(NamedTuple):
-    """One optimiser step: which network learns, the name of its loss in the log, the loss."""
+    """One optimiser step: which network learns, the name of its loss in the log, the loss, and what it is the sum of, for the log."""
 
     learner: str
     name: str
     loss: Tensor
+    parts: Mapping[str, Tensor] = MappingProxyType({})
 
 
 @dataclass
@@ -69,15 +73,29 @@ class Adam:
         return cls(lr * c, (betas[0] ** c, betas[1] ** c))
 
 
-class Task(Protocol):
+class Task(Protocol[B_contra]):
     """What the loop trains; an nn.Module whose state_dict holds everything that changes, but for the optimisers."""
 
+    remedy: str
+    """What may help where training diverges: "Lower the learning rates"."""
+
     def learners(self) -> dict[str, tuple[nn.Module, Adam]]: ...
-    def updates(self, batch: Batch, clock: Clock, draw: Draw) -> Iterator[Update]: ...
+    def updates(self, batch: B_contra, clock: Clock, draw: Draw) -> Iterator[Update]: ...
     def finish(self, clock: Clock) -> None: ...
     def statistics(self) -> dict[str, float]: ...
     def state_dict(self) -> dict[str, Tensor]: ...
     def load_state_dict(self, state_dict: Mapping[str, Any], /) -> Any: ...
+
+
+@contextlib.contextmanager
+def only(learner: nn.Module, frozen: frozenset[str] = frozenset()) -> Iterator[None]:
+    """Inside the block only `learner` learns (without its `frozen` parameters)."""
+    for name, parameter in learner.named_parameters():
+        parameter.requires_grad_(name not in frozen)
+    try:
+        yield
+    finally:
+        learner.requires_grad_(False)
 
 
 class Diverged(LianpuError):
@@ -139,12 +157,12 @@ class RunFolder:
             log.write(json.dumps({"event": event, "time": round(time.time(), 3), **facts}, ensure_ascii=False) + "\n")
 
 
-class Loop:
+class Loop(Generic[B]):
     """Trains `task` on `feed` until `kimg` thousand pictures are shown. `on_tick(loop)` and `on_snapshot(loop)` are rank 0's duties."""
 
     def __init__(
         self,
-        task: Task,
+        task: Task[B],
         world: World,
         *,
         batch: int,
@@ -173,7 +191,7 @@ class Loop:
 
     # -------------------------------------------------------------------------------------------------------------- steps
 
-    def step(self, batch: Batch) -> None:
+    def step(self, batch: B) -> None:
         """One training step: every update the task yields, then its finish."""
         draw = Draw(self.seed, self.clock.step, self.world.rank, self.world.size, self.world.device)
         for update in self.task.updates(batch, self.clock, draw):
@@ -181,7 +199,7 @@ class Loop:
         self.task.finish(self.clock)
         self.clock.step += 1
 
-    def _apply(self, update: Update, batch: Batch, draw: Draw) -> None:
+    def _apply(self, update: Update, batch: B, draw: Draw) -> None:
         net, _ = self.learners[update.learner]
         optimiser = self.optimisers[update.learner]
         optimiser.zero_grad(set_to_none=True)
@@ -192,12 +210,14 @@ class Loop:
         if not torch.isfinite(total_norm + update.loss.detach()):
             raise self._diverged(update, batch, draw)
         optimiser.step()
-        total, count = self.means.get(update.name, (torch.zeros([], device=self.world.device), 0))
-        self.means[update.name] = total + update.loss.detach(), count + 1
+        for name, loss in {update.name: update.loss, **update.parts}.items():
+            total, count = self.means.get(name, (torch.zeros([], device=self.world.device), 0))
+            self.means[name] = total + loss.detach(), count + 1
 
-    def _diverged(self, update: Update, batch: Batch, draw: Draw) -> Diverged:
+    def _diverged(self, update: Update, batch: B, draw: Draw) -> Diverged:
         """Names the first layer whose output is not finite, by playing the step again with ears at every layer."""
-        assert isinstance(self.task, nn.Module)
+        task = self.task
+        assert isinstance(task, nn.Module)
         culprit: list[str] = []
 
         def listen(name: str) -> Callable[..., None]:
@@ -212,10 +232,15 @@ class Loop:
 
             return hook
 
-        bad = [name for name, p in self.task.named_parameters() if not torch.isfinite(p).all()]
-        hooks = [
-            m.register_forward_hook(listen(name)) for name, m in self.task.named_modules() if not any(m.children())
+        bad = [name for name, p in task.named_parameters() if not torch.isfinite(p).all()]
+        layers = [
+            (name, m)
+            for name, m in task.named_modules()
+            if all(
+                child == "parametrizations" for child, _ in m.named_children()
+            )  # of spectral norm: part of its layer
         ]
+        hooks = [layer.register_forward_hook(listen(name)) for name, layer in layers]
         try:
             for again in self.task.updates(batch, self.clock, draw):
                 if again.name == update.name:  # not at the culprit: other processes may find theirs elsewhere, and wait
@@ -234,7 +259,7 @@ class Loop:
         return Diverged(
             f"training diverged at step {self.clock.step}: {update.name} is not finite.",
             where,
-            "Checkpoints written before are whole. Lower the learning rates or raise r1_gamma, and start a new run.",
+            f"Checkpoints written before are whole. {self.task.remedy}, and start a new run.",
         )
 
     # -------------------------------------------------------------------------------------------------------------- state
@@ -290,7 +315,7 @@ class Loop:
 
     def run(
         self,
-        feed: Iterator[Batch],
+        feed: Iterator[B],
         *,
         on_step: Callable[[Loop], None],
         on_tick: Callable[[Loop], None],

@@ -8,17 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 
 from lianpu import __version__, checkpoint, config, files, images, provenance, recipes
-from lianpu.config import TrainConfig
+from lianpu.config import RunConfig
 from lianpu.data.folder import Folder
 from lianpu.errors import DataError, ModelError, ResourceError, UsageError
-from lianpu.randomness import generator
 from lianpu.train import world as worlds
-from lianpu.train.feed import Feed
-from lianpu.train.gan import GanTask
+from lianpu.train.kinds import kind_of
 from lianpu.train.loop import Loop, RunFolder
 from lianpu.train.world import World
 
@@ -69,7 +66,7 @@ def train(
         if world.first:
             folder.acquire()
         try:
-            _Session(folder, world, plan, pictures, report).run(resumed, data_changed, minutes)
+            _Session(folder, world, plan, pictures, report).carry_out(resumed, data_changed, minutes)
         finally:
             if world.first:
                 folder.release()
@@ -85,11 +82,12 @@ def _new_plan(
             f"a new run needs {missing}.", fix="lianpu train --data DATA --recipe tiny-64-ada --out runs/x"
         )
     chosen = recipes.find(recipe).config
+    kind = kind_of(chosen)
     if from_model:
-        chosen = _fine_tuning(chosen, _net_of(from_model)[0])
-    chosen = config.override(chosen, settings or [])
+        chosen = _fine_tuning(chosen, _net_of(chosen, from_model)[0])
+    chosen = kind.settled(config.override(chosen, settings or []))
     if from_model:
-        _same_generator(chosen.net, *_net_of(from_model))
+        _same_generator(chosen, *_net_of(chosen, from_model))
     source = _source(from_model) if from_model else None
     return {"recipe": recipe, "data": str(data.resolve()), "from": source, "config": chosen}
 
@@ -99,29 +97,23 @@ def _source(model: str) -> str:
     return str(Path(model).resolve()) if Path(model).exists() else model
 
 
-OF_RECIPE = ("d_architecture", "mbstd_group", "mbstd_channels", "time", "half_resolutions")
-"""What the recipe says of the networks even in fine-tuning: it is the discriminator's, or does not change a weight."""
+def _net_of(chosen: RunConfig, name: str) -> tuple[Any, checkpoint.Model]:
+    """The configuration of the network of a model that `chosen` may start from, and what is known of it."""
+    kind = checkpoint.kind_of(chosen.net)
+    model = checkpoint.read_model(checkpoint.find_model(name), kind)
+    return config.from_dict(checkpoint.KINDS[kind].config, model.config), model
 
 
-def _net_of(name: str) -> tuple[config.StyleGAN2Config, checkpoint.Model]:
-    model = checkpoint.read_model(checkpoint.find_model(name), "stylegan2")
-    return config.from_dict(config.StyleGAN2Config, model.config), model
+def _fine_tuning(chosen: RunConfig, net: Any) -> RunConfig:
+    """The recipe for a generator that exists."""
+    kind = kind_of(chosen)
+    return kind.fine_tuning(chosen, replace(net, **{name: getattr(chosen.net, name) for name in kind.OF_RECIPE}))
 
 
-def _fine_tuning(chosen: TrainConfig, net: config.StyleGAN2Config) -> TrainConfig:
-    """The recipe for a generator that exists: p may move five times as fast, and the moving average, which is good
-    already, needs no ramp (Karras et al. 2020a, transfer learning).
-    """
-    return replace(
-        chosen,
-        net=replace(net, **{name: getattr(chosen.net, name) for name in OF_RECIPE}),
-        augment=replace(chosen.augment, speed_kimg=min(chosen.augment.speed_kimg, 100.0)),
-        ema_ramp=0.0,
-    )
-
-
-def _same_generator(net: config.StyleGAN2Config, of_model: config.StyleGAN2Config, model: checkpoint.Model) -> None:
-    mine, its = (config.to_dict(replace(n, **{k: getattr(net, k) for k in OF_RECIPE})) for n in (net, of_model))
+def _same_generator(chosen: RunConfig, of_model: Any, model: checkpoint.Model) -> None:
+    net = chosen.net
+    kept = {name: getattr(net, name) for name in kind_of(chosen).OF_RECIPE}
+    mine, its = (config.to_dict(replace(n, **kept)) for n in (net, of_model))
     if differing := [f"net.{key}={mine[key]} (the model: {its[key]})" for key in mine if mine[key] != its[key]]:
         raise UsageError(
             f"this model cannot be fine-tuned with {', '.join(differing)}.",
@@ -135,7 +127,7 @@ def _resume_plan(
 ) -> dict[str, Any]:
     try:
         plan = json.loads((out / "config.json").read_text("utf-8"))
-        plan["config"] = config.from_dict(TrainConfig, plan["config"])
+        plan["config"] = config.run_from_dict(plan["config"])
     except (ValueError, KeyError) as error:
         raise DataError(
             "config.json of this run cannot be read.", f"in {out}: {error}", "Choose a new --out."
@@ -148,6 +140,7 @@ def _resume_plan(
     if from_model and _source(from_model) != plan["from"]:
         raise UsageError(f"{out} did not start from {from_model}.", fix="Choose a new --out, or leave --from away.")
     wanted = config.override(plan["config"], settings or [])
+    wanted = kind_of(wanted).settled(wanted)
     for key in (setting.partition("=")[0].strip() for setting in settings or []):
         if key not in MAY_CHANGE and _setting(wanted, key) != _setting(plan["config"], key):
             raise UsageError(
@@ -167,7 +160,7 @@ def _setting(chosen: Any, key: str) -> Any:
     return chosen
 
 
-def _fits(chosen: TrainConfig, pictures: Folder, world: World, from_model: str | None) -> None:
+def _fits(chosen: RunConfig, pictures: Folder, world: World, from_model: str | None) -> None:
     if chosen.batch > len(pictures):
         raise DataError(
             f"the batch ({chosen.batch}) is larger than the data set ({len(pictures)} pictures).",
@@ -176,22 +169,12 @@ def _fits(chosen: TrainConfig, pictures: Folder, world: World, from_model: str |
         )
     if chosen.batch % world.size:
         raise UsageError(f"batch {chosen.batch} does not divide among {world.size} processes.")
-    local = chosen.batch // world.size
-    if local % min(chosen.net.mbstd_group, local):
-        raise UsageError(f"{local} pictures a process is not a multiple of net.mbstd_group {chosen.net.mbstd_group}.")
-    if chosen.net.classes and chosen.net.classes != len(pictures.classes):
-        raise UsageError(
-            f"the recipe has {chosen.net.classes} classes, the data {len(pictures.classes)}.",
-            fix=f"-s net.classes={len(pictures.classes)}",
-        )
-    if from_model and chosen.net.classes:
-        known = _net_of(from_model)[1].classes
-        if known != list(pictures.classes):
-            raise UsageError(
-                "the model's classes are not those of the data, or stand in another order.",
-                f"model: {', '.join(known)}; data: {', '.join(pictures.classes)}",
-                "Build the data with the model's classes, or train anew without --from.",
-            )
+    parent = _net_of(chosen, from_model)[1] if from_model else None
+    kind_of(chosen).fits(chosen, pictures, chosen.batch // world.size, parent)
+
+
+def _named(features: dict[str, str]) -> str:
+    return f"{features['name']} ({features['sha256'][:12] or 'random numbers'})" if features else "none"
 
 
 def _shapes(net: torch.nn.Module) -> dict[str, torch.Size]:
@@ -205,7 +188,7 @@ class _Session:
         self, folder: RunFolder, world: World, plan: dict[str, Any], pictures: Folder, report: Reporter
     ) -> None:
         self.folder, self.world, self.plan, self.pictures, self.report = folder, world, plan, pictures, report
-        self.config: TrainConfig = plan["config"]
+        self.config: RunConfig = plan["config"]
         self.data = {
             "name": Path(plan["data"]).name,
             "images": len(pictures),
@@ -213,7 +196,8 @@ class _Session:
             "rights": pictures.rights["status"],
             "licences": sorted(pictures.rights["licences"]),
         }
-        self.task = GanTask(self.config, world).to(world.device)
+        self.run = kind_of(self.config)(self.config, pictures, world)
+        self.task = self.run.task
         self.parent = ""
         c = self.config
         self.loop = Loop(
@@ -230,12 +214,17 @@ class _Session:
         self.shown = 0.0
         self.board: Any = None
 
-    def run(self, resumed: bool, data_changed: bool, minutes: float | None) -> None:
+    def carry_out(self, resumed: bool, data_changed: bool, minutes: float | None) -> None:
         if resumed:
             self._go_on(data_changed)
         elif self.plan["from"]:
             self._start_from(self.plan["from"])
-        self.loop.facts = {"data": self.data, "parent": self.parent, "lianpu": __version__}
+        self.loop.facts = {
+            "data": self.data,
+            "parent": self.parent,
+            "features": self.run.features,
+            "lianpu": __version__,
+        }
         c, loop = self.config, self.loop
         if self.world.first:
             files.atomic_write(
@@ -272,18 +261,7 @@ class _Session:
             )
             for remark in self.pictures.remarks():
                 self.report.say(remark)
-        feed = Feed(
-            self.pictures,
-            batch=c.batch,
-            seed=c.seed,
-            step=loop.clock.step,
-            mirror=c.mirror,
-            class_group=c.net.mbstd_group if c.class_groups else 0,
-            workers=c.data_workers,
-            rank=self.world.rank,
-            world=self.world.size,
-            device=self.world.device,
-        )
+        feed = self.run.feed(loop.clock.step)
         done = loop.run(iter(feed), on_step=self._step, on_tick=self._tick, on_snapshot=self._snapshot, minutes=minutes)
         if not done:
             self.report.say(
@@ -328,6 +306,13 @@ class _Session:
                     "Restore it, or go on with the new one: --data-changed",
                 )
             self.report.say("Going on with changed data, as asked.")
+        if (known := facts.get("features", {})) != self.run.features:
+            raise ModelError(
+                "the losses of this run compare features of another network.",
+                f"so far {_named(known)}, now {_named(self.run.features)}",
+                f"Bring its weights back: lianpu weights get {known.get('name', 'NAME')}; or begin a new run: "
+                f"--from {self.folder.path} --out NEW_FOLDER",
+            )
         self._inherit(facts["data"])
         self.loop.load(tensors, facts)
         self.parent = facts["parent"]
@@ -337,10 +322,11 @@ class _Session:
 
     def _start_from(self, name: str) -> None:
         """Fine-tuning: G and its average from the model, D from beside it where it is there."""
-        network, model = checkpoint.load_model(name, "stylegan2")
+        kind = checkpoint.kind_of(self.config.net)
+        network, model = checkpoint.load_model(name, kind)
         self.task.G.load_state_dict(network.state_dict())
         self.task.G_ema.load_state_dict(network.state_dict())
-        discriminator = checkpoint.load_discriminator(name)
+        discriminator = checkpoint.load_discriminator(name, kind)
         fits = discriminator is not None and _shapes(discriminator) == _shapes(self.task.D)
         if discriminator is not None and fits:
             self.task.D.load_state_dict(discriminator.state_dict())
@@ -406,7 +392,7 @@ class _Session:
             seconds=round(loop.seconds, 3),
             **{k: v for k, v in status.items() if k not in timing},
         )
-        pixels = self.sample_sheet()
+        pixels = self.run.sheet()
         facts = {
             "verb": "samples",
             "run": {"recipe": self.plan["recipe"], "images": loop.clock.images},
@@ -420,6 +406,8 @@ class _Session:
                     self.board.add_scalar(name.replace(" ", "_"), value, loop.clock.images)
             self.board.add_image("samples", pixels, loop.clock.images, dataformats="HWC")
             self.board.flush()
+        for warning in self.run.warnings():
+            self.report.say(warning)
 
     def _snapshot(self, loop: Loop) -> None:
         loop.save(self.folder)
@@ -427,41 +415,28 @@ class _Session:
 
     def _model_is_current(self) -> bool:
         try:
-            _, model = checkpoint.load_model(self.folder.path / "model")
+            _, model = checkpoint.load_model(self.folder.path / "model", None)
         except ModelError:
             return False
         return model.images_seen == self.loop.clock.images
 
     def _save_model(self) -> None:
-        c, loop = self.config, self.loop
-        classes = list(self.pictures.classes) if c.net.classes else []
+        net = self.config.net
         checkpoint.save_model(
             self.folder.path / "model",
             self.task.G_ema,
             checkpoint.Model(
-                "stylegan2",
-                config.to_dict(c.net),
-                classes,
-                loop.clock.images,
+                checkpoint.kind_of(net),
+                config.to_dict(net),
+                self.run.classes,
+                self.loop.clock.images,
                 self.plan["recipe"],
                 self.data,
                 self.parent,
+                self.run.features,
             ),
             discriminator=self.task.D,
         )
-
-    @torch.no_grad()
-    def sample_sheet(self) -> np.ndarray:
-        """The same latents at every tick, by the averaged generator; with classes, they follow each other along the rows."""
-        c, n = self.config, self.config.samples
-        z = torch.randn(n, c.net.z_dim, generator=generator(c.seed, "samples")).to(self.world.device)
-        labels = torch.arange(n, device=self.world.device) % c.net.classes if c.net.classes else None
-        made = [
-            self.task.G_ema(z[i : i + 8], None if labels is None else labels[i : i + 8], noise="const")
-            for i in range(0, n, 8)
-        ]
-        pixels = images.to_uint8(torch.cat(made))
-        return images.sheet(list(pixels), columns=c.net.classes or 8)
 
     def _open_board(self) -> None:
         from torch.utils.tensorboard import SummaryWriter
