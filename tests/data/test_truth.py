@@ -47,7 +47,7 @@ def test_the_other_brow_is_right_unless_sides_are_asked_for():
 
 
 def test_the_middle_is_on_both_sides():
-    assert truth._same_half(np.array([-0.05, 0.5, -0.5]), np.array([0.9, 0.05, 0.5])).tolist() == [True, True, False]
+    assert truth._same_half(np.array([-0.05, 0.5, -0.5]), np.array([0.9, -0.05, 0.5])).tolist() == [True, True, False]
 
 
 def test_what_the_reference_lacks_is_not_judged_and_counted():
@@ -72,12 +72,19 @@ def test_a_quarter_of_a_place_is_enough_to_be_found_there():
     lined[:, 13] = BROW
     lined[0:4, 12:16] = BROW
     full[16:20, 12:16] = BROW
+    lined[4, 20] = BROW  # a speck
     sketch, reference = truth.of_map(full, 8), truth.of_map(lined, 8)
     index = np.full(64, -1)
     place = 4 * 8 + 3
-    for there, right in ((2 * 8 + 3, True), (2 * 8 + 4, False)):
+    for there, right in ((2 * 8 + 3, True), (2 * 8 + 4, False), (8 + 5, False)):
         index[place] = there
         assert truth.judge(index, sketch, reference).right[place] == right
+
+
+def test_a_place_of_many_regions_lies_in_its_main_one():
+    many = truth.of_map(np.array([[5, 5, 5, 1], [1, 2, 2, 3], [3, 4, 4, 6], [6, 7, 7, 8]], np.uint8), 1)
+    assert many.main[0] == 5 and many.touched[0].sum() == 1
+    assert truth.judge(np.zeros(1, int), many, many).right[0]
 
 
 @pytest.mark.parametrize("index", [np.zeros(63, int), np.full(64, 64), np.full(64, -2)])

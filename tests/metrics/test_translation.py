@@ -106,6 +106,17 @@ def test_shading_has_no_edges_and_a_change_of_hue_has():
     assert set(np.nonzero(metric.edges_of(two))[1]) == {31, 32}
 
 
+def test_a_soft_edge_is_one_line():
+    soft = (
+        np.full((64, 64, 3), 0, np.uint8)
+        + (60 + 140 / (1 + np.exp((31.5 - np.arange(64)) / 2))).astype(np.uint8)[:, None]
+    )
+    for pixels, axis in ((soft, 0), (soft.transpose(1, 0, 2), 1)):
+        edges = metric.edges_of(pixels)
+        across = edges.sum(1 - axis)
+        assert across.min() >= 1 and across.max() <= 2
+
+
 def test_mirroring_commutes():
     pixels = masks.draw(3, 4).pixels(64)
     np.testing.assert_array_equal(metric.edges_of(pixels[:, ::-1]), metric.edges_of(pixels)[:, ::-1])

@@ -17,9 +17,7 @@ from lianpu.errors import UsageError
 __all__ = ["Judged", "Places", "judge", "places"]
 
 FINE = 4  # samples along each side of a place
-TOUCHED = (
-    1 / 4
-)  # of a place, from which it also lies in a region that is not its main one: lines are thinner than places
+TOUCHED = 1 / 4  # of a place, from which it lies in a region that is not its main one: lines are thinner than places
 MIDDLE = 0.1  # of half the width: so near to the middle line a place is on both sides
 
 
