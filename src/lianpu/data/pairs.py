@@ -168,7 +168,7 @@ def _worn(lines: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 NODES = 25  # a side: the displacement is exact at so many points, and a cubic spline between them
 CONTROL = 4  # a side: points of the thin-plate spline
 STEEPEST = 0.5  # |grad u|: below 1 nothing folds, and the inverse converges as a geometric series of it
-REACH = 1.25  # how far beyond the frame that is so; farther, a thin plate grows steeper without end
+REACH = 1.25  # how far beyond the frame that is measured; farther out the field stays as it is there, so that the series provably ends
 CLOSE = 1e-4  # of the inverse: a hundredth of a pixel at 256
 ALIKE = 40.0  # levels by which the halves of a face may differ and still be mirror images
 
@@ -377,7 +377,7 @@ def _descriptors(pictures: Pictures) -> tuple[np.ndarray, np.ndarray]:
 
 def _neighbours(paints: np.ndarray, lines: np.ndarray) -> np.ndarray:
     n = len(paints)
-    count = min(NEIGHBOURS, max(n - 1, 1))
+    count = min(NEIGHBOURS, max(2 * NEAREST, n // 20), max(n - 1, 1))  # in a small set the fortieth is like any other
     scale = (
         ((paints - paints.mean(0)) ** 2).sum(1).mean()
     )  # so that the two parts of the distance weigh alike in any set

@@ -111,7 +111,9 @@ def correspondence(
     """Matches (n, places) by index into the reference's places, -1 for none, judged by the regions of drawn masks (`data.truth`).
 
     Masks sit alike: of 16 drawn masks at 32 x 32 places, each judged against another, matching every place to the same place is right
-    in 0.60, matching at random in 0.21 (0.14 with `sides`). NaN where nothing is left to judge. sides: a place must also be on the right half of the face.
+    in 0.60, matching at random in 0.21 (0.14 with `sides`). NaN where nothing is left to judge.
+
+    sides: a place must also be on the right half of the face.
     """
     rows = []
     for one, sketch, reference in zip(index, sketches, references, strict=True):
