@@ -173,6 +173,12 @@ def test_the_strongest_bend_never_folds():
         assert (xx * yy - xy * yx).min() > 0.1
 
 
+def test_the_wildest_settings_end():
+    wild = PairSettings(**{**vars(SELF), "bend": 0.1, "turn": 180, "zoom": 0.5, "shift": 0.5, "half": 0.5})
+    flows = [make(atlas(16), wild, key).flow for key in range(40)]
+    assert all(np.nanmax(np.abs(flow)) <= 1 for flow in flows if np.isfinite(flow).any())
+
+
 def test_a_thin_plate_goes_through_its_values_and_keeps_affine_fields():
     values = dice(0).standard_normal((16, 2))
     np.testing.assert_allclose(pairs.ThinPlate(values)(pairs._control()), values, atol=1e-9)
@@ -246,6 +252,8 @@ def test_new_paints_are_the_same_in_picture_and_reference_and_ink_stays_ink():
         np.testing.assert_array_equal(
             pair.condition[0], pairs.lines_of(image)
         )  # the drawing is that of the mask as it was
+        other = make(image, PairSettings(**{**vars(settings), "easy": 1}), key, retrieve=lambda index, rng: 0)
+        assert not other.paired and other.exemplar.tobytes() in (other.image.tobytes(), other.image[:, ::-1].tobytes())
     assert changed >= 5
     assert make(image, PairSettings(**{**vars(settings), "hue": 0, "tone": 0})).image == pytest.approx(image, abs=3)
 

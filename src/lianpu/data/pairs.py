@@ -95,9 +95,9 @@ def _centres(n: int) -> np.ndarray:
 
 # --- lines ----------------------------------------------------------------------------------------
 
-# Edges only (tau = 1), at the picture's own size. At 64 px an edge between two paints is two pixels of mixed paint; the preset "lines" of
-# `data.sketch`, made for 256 px, loses three in ten there, the outline of the head among them. Measured on 16 drawn masks against the edges
-# of their flat paints: recall 0.985 at 64 px ("lines": 0.70) and 0.984 at 256 px, no ink elsewhere.
+# Edges only (tau = 1), at the picture's own size: enlarged first, as `data.sketch` does for smoothness, an edge at 64 px is two or three
+# pixels of mixed paint that the inner Gaussian no longer tells from a shade. Measured on 16 drawn masks against the edges of their flat
+# paints: recall 0.985 at 64 px (`data.sketch`: 0.70, the outline of the head in pieces) and 0.984 at 256 px; no ink elsewhere.
 PLAIN = XDoG(sigma=0.8, tau=1.0, eps=-0.01, phi=40.0)
 NARROWEST = 0.35  # sigma in pixels: below, the inner Gaussian is one pixel
 HUE_SHARE = 0.3  # of the varied drawings that also show where only the hue changes
@@ -167,9 +167,8 @@ def _worn(lines: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 NODES = 25  # a side: the displacement is exact at so many points, and a cubic spline between them
 CONTROL = 4  # a side: points of the thin-plate spline
-STEEPEST = (
-    0.5  # of the displacement: |grad u| below 1 cannot fold, and the inverse then converges as a geometric series
-)
+STEEPEST = 0.5  # |grad u|: below 1 nothing folds, and the inverse converges as a geometric series of it
+REACH = 1.25  # how far beyond the frame that is measured; farther out the field stays as it is there, so that the series provably ends
 CLOSE = 1e-4  # of the inverse: a hundredth of a pixel at 256
 ALIKE = 40.0  # levels by which the halves of a face may differ and still be mirror images
 
@@ -190,7 +189,7 @@ def deform(image: np.ndarray, rng: np.random.Generator, settings: PairSettings) 
     target = (nodes - shift) @ back.T
     q, moved = target, np.inf
     while moved > CLOSE:
-        q, last = target - bend(q), q
+        q, last = target - bend(np.clip(q, -REACH, REACH)), q
         moved = np.abs(q - last).max()
     flow = _between(q, h, w).astype(np.float32)
     known = np.abs(flow).max(-1) <= 1
@@ -228,7 +227,7 @@ class ThinPlate:
     def drawn(cls, rng: np.random.Generator, std: float) -> ThinPlate:
         """Normal values at the control points, made smaller where the field would be steeper than STEEPEST."""
         field = cls(std * rng.standard_normal((CONTROL**2, 2)))
-        steep = _steepness(field(_nodes()))
+        steep = _steepness(field(REACH * _nodes())) / REACH
         field.weights *= min(1, STEEPEST / max(steep, 1e-9))
         return field
 
@@ -271,8 +270,8 @@ def _bookstein() -> np.ndarray:
 
 def _steepness(values: np.ndarray) -> float:
     """The largest Frobenius norm of the gradient of a field given at the nodes."""
-    down, right = np.gradient(values.reshape(NODES, NODES, 2), 2 / (NODES - 1), axis=(0, 1))  # type: ignore
-    return float(np.sqrt((down**2 + right**2).sum(-1)).max())
+    slopes = np.stack(np.gradient(values.reshape(NODES, NODES, 2), 2 / (NODES - 1), axis=(0, 1)))
+    return float(np.sqrt((slopes**2).sum((0, -1))).max())
 
 
 @functools.lru_cache(maxsize=8)
@@ -301,7 +300,7 @@ def _sampled(image: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 def _prefiltered(planes: np.ndarray) -> np.ndarray:
     """(k, h, w): coefficients of the cubic splines that go through the values."""
-    return np.stack([ndimage.spline_filter(c, 3, np.float32, mode="nearest") for c in planes])  # type: ignore
+    return np.stack([ndimage.spline_filter(c, mode="nearest") for c in planes])
 
 
 # --- other paints ---------------------------------------------------------------------------------
@@ -327,8 +326,7 @@ def _recolouring(rng: np.random.Generator, settings: PairSettings) -> Callable[[
 def _table() -> np.ndarray:
     """(LEVELS^3, 3): Lab of a lattice of sRGB, red fastest, as Pillow orders it."""
     side = np.linspace(0, 255, LEVELS).round().astype(np.uint8)
-    b, g, r = np.meshgrid(side, side, side, indexing="ij")
-    return to_lab(np.stack([r, g, b], -1).reshape(-1, 3))
+    return to_lab(np.stack(np.meshgrid(side, side, side, indexing="ij"), -1)[..., ::-1].reshape(-1, 3))
 
 
 # --- other pictures as references -----------------------------------------------------------------
@@ -379,7 +377,7 @@ def _descriptors(pictures: Pictures) -> tuple[np.ndarray, np.ndarray]:
 
 def _neighbours(paints: np.ndarray, lines: np.ndarray) -> np.ndarray:
     n = len(paints)
-    count = min(NEIGHBOURS, max(n - 1, 1))
+    count = min(NEIGHBOURS, max(2 * NEAREST, n // 20), max(n - 1, 1))  # in a small set the fortieth is like any other
     scale = (
         ((paints - paints.mean(0)) ** 2).sum(1).mean()
     )  # so that the two parts of the distance weigh alike in any set
