@@ -81,6 +81,15 @@ def test_a_quarter_of_a_place_is_enough_to_be_found_there():
         assert truth.judge(index, sketch, reference).right[place] == right
 
 
+def test_what_only_touches_places_of_the_reference_is_absent_and_never_right():
+    lined, full = np.full((32, 32), SKIN, np.uint8), np.full((32, 32), SKIN, np.uint8)
+    lined[:, 13] = BROW
+    full[16:20, 12:16] = BROW
+    place = 4 * 8 + 3
+    said = truth.judge(SELF, truth.of_map(full, 8), truth.of_map(lined, 8))
+    assert said.absent[place] and not said.judged[place] and not said.right[place]
+
+
 def test_a_place_of_many_regions_lies_in_its_main_one():
     many = truth.of_map(np.array([[5, 5, 5, 1], [1, 2, 2, 3], [3, 4, 4, 6], [6, 7, 7, 8]], np.uint8), 1)
     assert many.main[0] == 5 and many.touched[0].sum() == 1

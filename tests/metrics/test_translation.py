@@ -1,8 +1,11 @@
 """Painted sketches whose errors are known beforehand: colours a known way off, edges a known way aside, matches rightly and wrongly led."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from lianpu import config
 from lianpu.data import pairs, truth
 from lianpu.data.lab import to_lab
 from lianpu.data.samples import masks
@@ -54,6 +57,57 @@ def test_region_maps_say_where_the_face_is():
     np.testing.assert_array_equal(places, regions > 0)
     told = metric.painted_places(picture, np.zeros((1, 64, 64)))
     assert (places & told).sum() / (places | told).sum() > 0.85
+
+
+def halves(left, right, size=64):
+    """(1, size, size, 3) of two paints and (1, size, size) their regions, 1 and 2, three quarters and one; the upper half is ground."""
+    picture, regions = np.full((1, size, size, 3), 255, np.uint8), np.zeros((1, size, size), np.uint8)
+    cut = 3 * size // 4
+    picture[0, size // 2 :, :cut], picture[0, size // 2 :, cut:] = left, right
+    regions[0, size // 2 :, :cut], regions[0, size // 2 :, cut:] = 1, 2
+    return picture, regions
+
+
+def test_the_transfer_error_compares_regions_wherever_they_lie():
+    picture, regions = halves(RED, BLUE)
+    mirrored = picture[:, :, ::-1], regions[:, :, ::-1]
+    assert metric.transfer_error(picture, regions, *mirrored)[0] == 0
+    apart = np.linalg.norm(to_lab(np.array(RED, np.uint8)) - to_lab(np.array(BLUE, np.uint8)))
+    swapped = halves(BLUE, RED)[0]
+    assert metric.transfer_error(swapped, regions, *mirrored)[0] == pytest.approx(apart, rel=1e-5)
+
+
+def test_the_transfer_error_weighs_by_the_area_in_the_sketch():
+    picture, regions = halves(RED, BLUE)
+    wrong = halves(RED, RED)[0]  # the small region has the large one's paint
+    expected = np.linalg.norm(to_lab(np.array(RED, np.uint8)) - to_lab(np.array(BLUE, np.uint8))) / 4
+    reference = picture[:, ::-1], regions[:, ::-1].copy()
+    reference[1][0, :, :40] = np.where(reference[1][0, :, :40] > 0, 2, 0)  # there the second is the larger one
+    reference[0][0][reference[1][0] == 2] = BLUE
+    assert metric.transfer_error(wrong, regions, *reference)[0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_regions_the_reference_lacks_specks_and_ground_have_no_transfer_error():
+    picture, regions = halves(RED, BLUE)
+    wrong = halves(RED, RED)[0]
+    wrong[0, :32] = 0
+    alone = np.where(regions == 1, 1, 0)
+    assert metric.transfer_error(wrong, regions, picture, alone)[0] == 0
+    alone[0, 5, 5:8] = 2
+    assert metric.transfer_error(wrong, regions, picture, alone)[0] == 0
+    alone[0, 5, 5:9] = 2
+    assert metric.transfer_error(wrong, regions, picture, alone)[0] > 0
+    assert np.isnan(metric.transfer_error(picture, regions, picture, 0 * regions)[0])
+
+
+def test_the_palette_of_the_reference_transfers_best():
+    drawn = [masks.draw(3, i) for i in range(6)]
+    pictures, regions = np.stack([m.pixels(64) for m in drawn]), np.stack([m.regions(64) for m in drawn])
+    others = np.roll(pictures, 1, 0), np.roll(regions, 1, 0)
+    ideal = np.stack([replace(m, palette=drawn[i - 1].palette).pixels(64) for i, m in enumerate(drawn)])
+    np.testing.assert_array_equal(metric.transfer_error(pictures, regions, pictures, regions), 0)
+    transferred, copied, own = (metric.transfer_error(x, regions, *others).mean() for x in (ideal, others[0], pictures))
+    assert transferred < 16 < copied < 30 < own
 
 
 # --- edges ----------------------------------------------------------------------------------------
@@ -171,3 +225,42 @@ def test_nothing_to_judge_is_no_number(faces):
     ground = truth.of_map(np.zeros((64, 64), np.uint8), 16)
     found = metric.correspondence([np.arange(256)], [faces[0]], [ground])
     assert np.isnan(found.accuracy[0]) and np.isnan(found.matched[0]) and found.absent[0] == 1
+
+
+def test_the_known_flow_judges_matches(faces):
+    still = np.stack(np.meshgrid(*2 * [(2 * np.arange(64) + 1) / 64 - 1]), -1)[None]
+    index = np.arange(256).reshape(1, 16, 16)
+    one = faces[:1]
+    assert metric.by_flow(index, still, one) == (1, 1, 0)
+    assert metric.by_flow(np.roll(index, 1, 2), still, one).accuracy[0] == 1  # 4 of 64 pixels
+    assert metric.by_flow(np.roll(index, 2, 2), still, one).accuracy[0] == 0
+    assert metric.by_flow(np.roll(index, 2, 1), still, one).accuracy[0] == 0
+    raised = still - np.array([0, 0.25])  # by two places
+    raised[raised.min(-1) < -1] = np.nan
+    assert metric.by_flow(np.roll(index, 2, 1), raised, one).accuracy[0] == 1
+    face = faces[0].main.reshape(16, 16) > 0
+    middle = face[:, 7:9].sum() / face.sum()  # where the mirrored place is the next one
+    assert metric.by_flow(index[:, :, ::-1], still, one).accuracy[0] == pytest.approx(middle)
+
+
+def test_places_without_flow_or_match_are_counted(faces):
+    flow = np.zeros((1, 64, 64, 2))
+    face = np.flatnonzero(faces[0].main > 0)
+    for place in face[:10]:
+        flow[0, 4 * (place // 16) + 1, 4 * (place % 16)] = np.nan
+    index = np.full((1, 256), 8 * 16 + 8)
+    index[0, face[10:30]] = -1
+    found = metric.by_flow(index, flow, faces[:1])
+    assert found.accuracy[0] == 1 and found.absent[0] == pytest.approx(10 / len(face))
+    assert found.matched[0] == pytest.approx(1 - 20 / (len(face) - 10))
+
+
+def test_the_deformation_of_pairs_is_the_flow_that_judges():
+    mask, settings = masks.draw(3, 1), config.PairSettings(half=0.0)
+    drawn = truth.places(mask, 32)
+    _, flow = pairs.deform(mask.pixels(64), np.random.default_rng(5), settings)
+    to = flow.reshape(32, 2, 32, 2, 2).mean((1, 3)).reshape(-1, 2)
+    cell = np.clip(np.nan_to_num((to + 1) * 16).astype(int), 0, 31)
+    found = metric.by_flow([cell[:, 1] * 32 + cell[:, 0]], flow[None], [drawn])
+    assert found.accuracy[0] == 1 and found.matched[0] == 1
+    assert metric.by_flow([np.arange(1024)], flow[None], [drawn], within=1 / 64).accuracy[0] < 0.5
