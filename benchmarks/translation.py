@@ -56,6 +56,7 @@ DEFORMED = PairSettings(half=0.0)  # both halves, so that the reference shows al
 STANDARD = "inception-2015"
 HIGHER = ("ssim", "ms_ssim", "edge_recall", "edge_recall_1px", "edge_precision", "correspondence")
 SHOWN = 12  # rows of the sheet
+MORE = 14  # masks for testing than are used: the seven colours are split one by one, and groups whole
 
 Values = dict[str, np.ndarray]
 
@@ -82,10 +83,10 @@ class Held(NamedTuple):
 
 
 def build(args: argparse.Namespace) -> Path:
-    """The data set, with somewhat more than `--held` masks for testing, since colours are split one by one."""
+    """The data set, with a few more than `--held` masks for testing."""
     drawn = api.sample(args.work / "masks", args.masks, SERIES, SIZE, regions=False)
     data = args.work / "data"
-    api.build([drawn], data, size=SIZE, test=(args.held + 14) / args.masks)
+    api.build([drawn], data, size=SIZE, test=(args.held + MORE) / args.masks)
     return data
 
 
@@ -382,6 +383,8 @@ def main() -> None:
     parser.add_argument("--to", type=Path, help="the JSON file; in the work folder if not given")
     parser.add_argument("--note", default="", help="goes into the file")
     args = parser.parse_args()
+    if args.masks < 2 * (args.held + MORE):
+        parser.error(f"--masks {args.masks} are too few to hold {args.held} out: at least {2 * (args.held + MORE)}.")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the runs are told to stop, too
     torch.set_num_threads(args.threads)
     args.work.mkdir(parents=True, exist_ok=True)
