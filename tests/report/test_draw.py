@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 from itertools import pairwise
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from lianpu.report import draw
@@ -18,6 +18,8 @@ finite = st.floats(-1e6, 1e6, allow_nan=False)
 
 
 @given(finite, finite, st.integers(2, 9))
+@example(0.0, 5e-324, 3)
+@example(1e-310, 3e-310, 2)
 def test_marks_are_round_enclose_and_are_few(low, high, count):
     low, high = min(low, high), max(low, high)
     assume(high == low or high - low > 1e-6 * max(abs(low), abs(high)))

@@ -42,12 +42,15 @@ def finite(points: Sequence[Point]) -> tuple[Point, ...]:
     return tuple(p for p in points if math.isfinite(p.x) and math.isfinite(p.y))
 
 
+LEAST_SPAN = 1e-300  # of an axis: below, steps between marks are no normal numbers
+
+
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
     """About `count` round numbers (1, 2 or 5 times a power of ten apart) that enclose low to high."""
     if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError(f"no axis from {low} to {high}")
-    if high <= low:
-        span = abs(low) or 1.0
+    if high - low < LEAST_SPAN:
+        span = abs(low) if abs(low) >= LEAST_SPAN else 1.0
         low, high = low - span / 2, high + span / 2
     raw = (high - low) / max(count - 1, 1)
     exponent = math.floor(math.log10(raw))
