@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # starts programs or trains: `make check` has two minutes
+
 VERBS = [
     ("--help",),
     ("doctor", "--help"),

@@ -19,6 +19,8 @@ from lianpu.metrics import sources
 
 from . import translators
 
+pytestmark = pytest.mark.slow  # starts programs or trains: `make check` has two minutes
+
 SKETCHES, REFERENCES = ["窦尔敦.png", "b 2.png", "b 10.png"], ["红.png", "x.png"]
 
 

@@ -468,6 +468,7 @@ def test_a_full_disk_is_exit_5_and_the_old_set_stays(source, tmp_path, monkeypat
     assert caught.value.exit_code == 5 and faces.files(tmp_path / "data") == whole
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_the_next_run_ends_in_the_same_bytes(source, tmp_path):
     make(source, tmp_path / "straight", expand=True)
     code = (
@@ -578,6 +579,7 @@ def test_a_picture_without_an_ending_is_a_picture(tmp_path):
     assert make(tmp_path / "src", tmp_path / "data").originals == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_no_worker_outlives_a_build_that_is_ended(tmp_path, number, code):

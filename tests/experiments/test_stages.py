@@ -61,6 +61,7 @@ def test_the_plan_is_a_report_not_the_state(plan, tmp_path):
     assert history(tmp_path) == [*before, "c"], "only what lost its file is done again"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_failure_is_noted_the_rest_goes_on_and_it_is_tried_again(jobs, tmp_path):
     (tmp_path / "failing").write_text("b")

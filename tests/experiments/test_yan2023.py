@@ -290,6 +290,7 @@ def test_all_rows_differ_only_in_what_the_discriminator_is_shown(tmp_path):
     assert all(c == same[0] for c in same)
 
 
+@pytest.mark.slow
 def test_forecast_measures_and_writes_nothing(tmp_path):
     experiment = yan2023.create(tmp_path / "x", MINI, rows=TWO, device="cpu")
     plan = yan2023.forecast(experiment, 2)

@@ -22,6 +22,8 @@ from lianpu.errors import DataError, ModelError, UsageError
 from lianpu.metrics import classify
 from lianpu.metrics.classify import JudgeConfig, Verdict
 
+pytestmark = pytest.mark.slow  # starts programs or trains: `make check` has two minutes
+
 PAINT = {"red": (200, 30, 30), "black": (20, 20, 20), "white": (225, 225, 235), "blue": (40, 70, 180),
          "green": (40, 130, 70), "yellow": (240, 200, 40), "purple": (120, 60, 150)}  # fmt: skip
 SMALL = JudgeConfig(train_per_class=6, test_per_class=2, epochs=4)

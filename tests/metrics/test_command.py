@@ -15,6 +15,8 @@ from lianpu.metrics import suite, table
 from lianpu.metrics.suite import Row
 from tests.metrics.rulers import paint
 
+pytestmark = pytest.mark.slow  # starts programs or trains: `make check` has two minutes
+
 
 @pytest.fixture
 def lianpu(tmp_path):

@@ -313,6 +313,7 @@ def test_the_same_seed_gives_the_same_interval_and_another_another():
     assert kernel(x, y, 1).interval != kernel(x, y, 2).interval
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path):
     def peak(n: int) -> int:
         x, y = (np.memmap(tmp_path / f"{n}-{s}", np.float32, "w+", shape=(n, 32)) for s in "xy")

@@ -308,6 +308,7 @@ def _process(rank: int, port: int, folders: tuple, cache, out) -> None:
     torch.distributed.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_work_and_find_what_one_finds(generated, data, rows, tmp_path):
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

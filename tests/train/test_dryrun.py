@@ -19,6 +19,7 @@ def test_a_step_at_paper_scale(regime):
     assert 10 < cost.memory_bytes / 2**30 < 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "generator", "discriminator"),
     [("cocosnet", 143_322_280, 5_703_812), ("spade", 92_149_443, 5_539_970), ("spade-vae", 119_399_299, 5_539_970)],

@@ -22,6 +22,8 @@ from lianpu.progress import Progress
 from lianpu.train.loop import RunFolder
 from tests.train.toys import differing
 
+pytestmark = pytest.mark.slow  # starts programs or trains: `make check` has two minutes
+
 TINY = [
     "-s",
     "net.channel_base=128",

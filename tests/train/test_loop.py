@@ -106,6 +106,7 @@ def pair(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [*REGIMES, *METHODS])
 def test_two_processes_equal_one_on_the_same_global_batch(mode, pair):
     c = config(mode, **SLOW)

@@ -11,6 +11,8 @@ from lianpu import checkpoint
 from lianpu.train.loop import RunFolder
 from tests.train.toys import METHODS, REGIMES, advance, config, differing, loop
 
+pytestmark = pytest.mark.slow  # starts programs or trains: `make check` has two minutes
+
 STEPS = 7  # crosses an epoch's end (40 pictures, batch 8: step 5), adjustments of p, and every regulariser
 
 

@@ -23,6 +23,8 @@ from lianpu.train.translators import TranslatorRun
 from lianpu.train.world import World
 from tests.train.toys import METHODS, Blobs, advance, config, feeding, loop, translating
 
+pytestmark = pytest.mark.slow  # starts programs or trains: `make check` has two minutes
+
 # ------------------------------------------------------------------------------------------------------------------- feed
 
 
