@@ -38,6 +38,7 @@ from torch import Tensor, nn
 import lianpu
 from lianpu import losses
 from lianpu.config import StyleGAN2Config
+from lianpu.machine import processor
 from lianpu.nets import stylegan2
 from lianpu.ops import plain
 
@@ -268,7 +269,7 @@ def main() -> None:
     report: dict[str, Any] = {
         "what": "seconds per phase of a step; times_as_fast = contender / fast, median over rounds; peak RSS in MB",
         "machine": {
-            "cpu": _cpu(),
+            "cpu": processor(),
             "cores": os.cpu_count(),
             "threads": args.threads,
             "clock": args.clock,
@@ -295,14 +296,6 @@ def _peak_rss() -> int:
         status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
         return int(status["VmHWM"].split()[0]) // 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (2**20 if sys.platform == "darwin" else 2**10)
-
-
-def _cpu() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":")[1].strip()
-    return platform.processor()
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ minus another on the same pictures. Nothing is chosen: the last model of each ru
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import platform
@@ -43,6 +42,7 @@ from lianpu.config import PairSettings
 from lianpu.data import pairs, truth
 from lianpu.data.folder import Folder
 from lianpu.data.samples import masks
+from lianpu.machine import processor
 from lianpu.metrics import bootstrap, perceptual, suite, translation
 from lianpu.metrics.sources import Source
 from lianpu.randomness import mix
@@ -359,8 +359,7 @@ def cell(one: Mapping[str, Any]) -> str:
 
 def contact_sheet(held: Held, sheet: Mapping[str, np.ndarray]) -> tuple[np.ndarray, list[str]]:
     """The first masks after another, a row each, twice as large, and what the columns are."""
-    ink = np.floor((1 - held.lines) * 255 + 0.5).astype(np.uint8)[..., None].repeat(3, -1)
-    columns = {"sketch": ink, "reference": held.truth[held.other]}
+    columns = {"sketch": images.of_lines(held.lines), "reference": held.truth[held.other]}
     columns |= {name: sheet[name] for name in ("warped", *METHODS) if name in sheet} | {"truth": held.truth}
     count = min(SHOWN, len(held.truth))
     cells = [columns[name][i].repeat(2, 0).repeat(2, 1) for i in range(count) for name in columns]
@@ -399,7 +398,7 @@ def main() -> None:
     training = Folder.open(data, "train", SIZE)
     report = {
         "what": "sketches of held-out drawn masks painted after a reference, at 64 px; see the script",
-        "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "threads": args.threads, "system": platform.system()},
+        "machine": {"cpu": processor(), "cores": os.cpu_count(), "threads": args.threads, "system": platform.system()},
         "versions": {"lianpu": lianpu.__version__, "torch": torch.__version__, "python": platform.python_version()},
         "note": args.note,
         "data": {
@@ -423,14 +422,6 @@ def main() -> None:
 
 def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
-
-
-def _cpu() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":")[1].strip()
-    return platform.processor()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ number, of the warped picture, its cycle, and the three gradients.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import platform
@@ -31,6 +30,7 @@ from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
 import lianpu
+from lianpu.machine import processor
 from lianpu.ops.convolution import laid_out
 from lianpu.ops.warp import cycle, warp
 
@@ -134,7 +134,7 @@ def main() -> None:
     report: dict[str, Any] = {
         "what": "warp and cycle of one picture, forward and backward, float32; times_as_fast = matrix / linear, median over rounds",
         "machine": {
-            "cpu": _cpu(),
+            "cpu": processor(),
             "cores": os.cpu_count(),
             "threads": args.threads,
             "clock": args.clock,
@@ -151,14 +151,6 @@ def main() -> None:
             args.to.parent.mkdir(parents=True, exist_ok=True)
             args.to.write_text(json.dumps(report, indent=2) + "\n")
     print(json.dumps(report, indent=2))
-
-
-def _cpu() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":")[1].strip()
-    return platform.processor()
 
 
 if __name__ == "__main__":

@@ -112,10 +112,21 @@ SYMMETRIES = ("off", "both", "left", "right")
 """What a translation may ask of the two halves of a face: each for itself, both alike, or one as the other is."""
 
 
-def _check_ranges(config: Any, ranges: dict[str, tuple[float, float]]) -> None:
+def _check_ranges(config: Any, ranges: dict[str, tuple[float, float]], group: str = "") -> None:
+    """UsageError for a number that is outside its range; `group` is what stands before its name in a setting, "pairs."."""
     for name, (low, high) in ranges.items():
         if not low <= getattr(config, name) <= high:  # not-a-number is in no range
-            raise UsageError(f"{name} is {getattr(config, name)}, outside {low:g} to {high:g}.")
+            raise UsageError(f"{group}{name} is {getattr(config, name)}, outside {low:g} to {high:g}.")
+
+
+_OF_RUNS: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("kimg", "tick_kimg", "snapshot_kimg"), (1e-6, 1e9)),
+    **dict.fromkeys(("lr_g", "lr_d"), (0, 1)),
+    **dict.fromkeys(("ema_kimg", "ema_ramp"), (0, 1e6)),
+    **dict.fromkeys(("keep", "samples"), (1, 1e6)),
+    "data_workers": (0, 256),
+}
+"""Ranges of what every run is told."""
 
 
 @dataclass(frozen=True)
@@ -328,12 +339,10 @@ class PairSettings:
     """Share of sketches drawn by XDoG with random parameters, thinned, thickened, shaken and broken; the rest are drawn plainly."""
 
     def __post_init__(self) -> None:
-        for name, high in (
-            ("easy", 1), ("hard", 1), ("bend", 0.1), ("turn", 180), ("zoom", 0.5), ("shift", 0.5), ("half", 1), ("recolour", 1),
-            ("hue", 180), ("tone", 0.5), ("lines", 1),
-        ):  # fmt: skip
-            if not 0 <= getattr(self, name) <= high:  # not-a-number is in no range
-                raise UsageError(f"pairs.{name} is {getattr(self, name)}, outside 0 to {high:g}.")
+        _check_ranges(self, {
+            "easy": (0, 1), "hard": (0, 1), "bend": (0, 0.1), "turn": (0, 180), "zoom": (0, 0.5), "shift": (0, 0.5),
+            "half": (0, 1), "recolour": (0, 1), "hue": (0, 180), "tone": (0, 0.5), "lines": (0, 1),
+        }, "pairs.")  # fmt: skip
         if self.easy + self.hard > 1:
             raise UsageError(
                 f"pairs.easy {self.easy:g} and pairs.hard {self.hard:g} are more than all sketches together.",
@@ -411,20 +420,14 @@ class TrainConfig:
                 "blur_sigma and blur_kimg belong together: one of them is 0.",
                 fix="-s blur_sigma=4 -s blur_kimg=80, or neither",
             )
-        for names, low, high in (
-            (("kimg", "tick_kimg", "snapshot_kimg"), 1e-6, 1e9),
-            (("lr_g", "lr_d"), 0.0, 1.0),
-            (("r1_gamma", "path_weight"), 0.0, 1e6),
-            (("style_mixing", "path_decay"), 0.0, 1.0),
-            (("ema_kimg", "ema_ramp", "blur_kimg"), 0.0, 1e6),
-            (("blur_sigma",), 0.0, self.net.resolution / 8),
-            (("r1_every", "path_every", "keep", "samples"), 1, 10**6),
-            (("data_workers",), 0, 256),
-            (("freeze_d",), 0, len(self.net.resolutions) - 1),
-        ):
-            for name in names:
-                if not low <= getattr(self, name) <= high:  # not-a-number is in no range
-                    raise UsageError(f"{name} is {getattr(self, name)}, outside {low:g} to {high:g}.")
+        _check_ranges(self, {
+            **_OF_RUNS,
+            **dict.fromkeys(("r1_gamma", "path_weight", "blur_kimg"), (0, 1e6)),
+            **dict.fromkeys(("style_mixing", "path_decay"), (0, 1)),
+            **dict.fromkeys(("r1_every", "path_every"), (1, 1e6)),
+            "blur_sigma": (0, self.net.resolution / 8),
+            "freeze_d": (0, len(self.net.resolutions) - 1),
+        })  # fmt: skip
 
     @property
     def gamma(self) -> float:
@@ -437,7 +440,7 @@ class LossWeights:
     """What each loss of a translator counts, under the seed's names (Yan et al. 2023, "Image composition network"); 0 leaves a loss out.
 
     The seed prints no numbers. The features compared here are of size 1 at every layer, so that those of released code mean nothing
-    here; the defaults are those with which `tiny-64-cocosnet` was seen to learn.
+    here; the defaults are near those with which a first version of `tiny-64-cocosnet` was seen to learn.
     """
 
     feat: float = 10.0
@@ -460,9 +463,7 @@ class LossWeights:
     """Of the style's distance to a standard normal one (SPADE with an encoder)."""
 
     def __post_init__(self) -> None:
-        for name in _names(type(self)):
-            if not 0 <= getattr(self, name) <= 1e6:  # not-a-number is in no range
-                raise UsageError(f"weights.{name} is {getattr(self, name)}, outside 0 to 1e+06.")
+        _check_ranges(self, dict.fromkeys(vars(self), (0, 1e6)), "weights.")
 
 
 @dataclass(frozen=True)
@@ -503,16 +504,7 @@ class TranslateConfig:
     """Processes that make examples; results do not depend on it."""
 
     def __post_init__(self) -> None:
-        for names, low, high in (
-            (("batch", "keep", "samples"), 1, 10**6),
-            (("kimg", "tick_kimg", "snapshot_kimg"), 1e-6, 1e9),
-            (("lr_g", "lr_d"), 0.0, 1.0),
-            (("ema_kimg", "ema_ramp"), 0.0, 1e6),
-            (("data_workers",), 0, 256),
-        ):
-            for name in names:
-                if not low <= getattr(self, name) <= high:  # not-a-number is in no range
-                    raise UsageError(f"{name} is {getattr(self, name)}, outside {low:g} to {high:g}.")
+        _check_ranges(self, {**_OF_RUNS, "batch": (1, 1e6)})
         w = self.weights
         if isinstance(self.net, SpadeConfig) and (w.domain or w.reg or w.flow):
             raise UsageError(

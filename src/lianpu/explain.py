@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
+from lianpu import images
 from lianpu.matcher import Correspondence
 
 __all__ = ["ABOUT", "picture", "points", "to_npz"]
@@ -57,8 +58,7 @@ def picture(lines: np.ndarray, reference: np.ndarray, result: np.ndarray, match:
     lines: float (r, r); reference, result: uint8 (r, r, 3).
     """
     grid = match.index.shape
-    ink = np.floor((1 - lines) * 255 + 0.5).astype(np.uint8)
-    drawing = _panel(np.repeat(ink[..., None], 3, 2))
+    drawing = _panel(images.of_lines(lines))
     inside = _face(lines, grid) & (match.index >= 0)
     here = points(match, ndimage.binary_erosion(inside, iterations=max(1, grid[0] // 32)))
     there = [divmod(int(match.index[p]), grid[1]) for p in here]

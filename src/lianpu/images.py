@@ -309,6 +309,11 @@ def to_uint8(images: Tensor) -> np.ndarray:
     return (levels + 0.5).floor_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().contiguous().numpy()
 
 
+def of_lines(lines: np.ndarray) -> np.ndarray:
+    """Float (..., h, w), 1 ink and 0 paper -> uint8 (..., h, w, 3), black on white."""
+    return np.repeat(np.floor((1 - lines) * 255 + 0.5).astype(np.uint8)[..., None], 3, -1)
+
+
 def resize(pixels: np.ndarray, height: int, width: int | None = None) -> np.ndarray:
     """uint8 (h, w, 3) or (h, w) -> (height, width, ...), antialiased; `width` defaults to `height`.
 

@@ -190,8 +190,7 @@ class Job:
             yield from (images.decode(self._path(p)).pixels for p in self.pairs if p.sketch == sketch)
 
     def _drawn(self, sketch: Source) -> np.ndarray:
-        lines = self.translator.read_sketch(_read(sketch)).lines
-        return np.repeat(np.floor((1 - lines) * 255 + 0.5).astype(np.uint8)[..., None], 3, 2)
+        return images.of_lines(self.translator.read_sketch(_read(sketch)).lines)
 
 
 # -------------------------------------------------------------------------------------------------------------- planning

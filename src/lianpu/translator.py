@@ -216,7 +216,7 @@ def is_slanting(lines: np.ndarray) -> bool:
     """Whether the halves of a drawing differ: its blurred lines, wherever they stand and however they lean, match their mirror
     image badly.
     """
-    grey = np.floor((1 - lines) * 255 + 0.5).astype(np.uint8)
+    grey = images.of_lines(lines)[..., 0]
     near = ndimage.gaussian_filter(255 - images.resize(grey, 64).astype(np.float32), 1.5)
     near -= near.mean()
     spectrum = np.fft.rfft2(near)

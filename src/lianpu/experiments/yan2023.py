@@ -5,8 +5,6 @@ that the paper's claim about small data asks for. `tiny` is a night on two cores
 from __future__ import annotations
 
 import json
-import os
-import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -23,6 +21,7 @@ from lianpu.data.samples import masks
 from lianpu.errors import DataError, LianpuError, ResourceError, UsageError, did_you_mean
 from lianpu.experiments import claims
 from lianpu.experiments.stages import Reporter, Stage, digest, states
+from lianpu.machine import machine
 from lianpu.metrics.classify import JudgeConfig
 
 __all__ = ["ROWS", "SCALES", "Scale", "Yan2023", "create", "forecast", "summary"]
@@ -440,17 +439,6 @@ def _portable(value: Any) -> Any:
             for k, v in value.items()
         }
     return [_portable(v) for v in value] if isinstance(value, list) else value
-
-
-def machine() -> str:
-    """What computed: processor and number of cores, or the first CUDA device."""
-    name = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    return f"{name}, {os.cpu_count()} cores"
 
 
 def _extractors() -> list[str]:

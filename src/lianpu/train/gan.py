@@ -16,7 +16,7 @@ from lianpu.nets.stylegan2 import Discriminator, Generator
 from lianpu.ops.resample import gaussian
 from lianpu.randomness import Draw, mix
 from lianpu.train.feed import Batch
-from lianpu.train.loop import Adam, Clock, Update, only
+from lianpu.train.loop import Adam, Clock, Update, follow, only
 from lianpu.train.world import World
 
 __all__ = ["GanTask"]
@@ -133,14 +133,7 @@ class GanTask(nn.Module):
         """After the updates of a step: the policy moves p, G's moving average follows G."""
         c = self.config
         self.policy.adjust(c.batch, self.world.sum)
-        half_life = 1000 * c.ema_kimg
-        if c.ema_ramp:
-            half_life = min(half_life, c.ema_ramp * clock.images)
-        beta = 0.5 ** (c.batch / max(half_life, 1e-8))
-        for average, parameter in zip(self.G_ema.parameters(), self.G.parameters(), strict=True):
-            average.lerp_(parameter, 1 - beta)
-        for average, buffer in zip(self.G_ema.buffers(), self.G.buffers(), strict=True):
-            average.copy_(buffer)
+        follow(self.G_ema, self.G, clock, c.ema_kimg, c.ema_ramp)
 
     def statistics(self) -> dict[str, float]:
         """What the progress line shows beside the losses."""

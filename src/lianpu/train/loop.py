@@ -26,7 +26,7 @@ from lianpu.errors import LianpuError, ModelError, ResourceError, Stopped
 from lianpu.randomness import Draw
 from lianpu.train.world import World
 
-__all__ = ["Adam", "Clock", "Diverged", "Loop", "RunFolder", "Task", "Update", "only"]
+__all__ = ["Adam", "Clock", "Diverged", "Loop", "RunFolder", "Task", "Update", "follow", "only"]
 
 B = TypeVar("B")
 B_contra = TypeVar("B_contra", contravariant=True)
@@ -71,6 +71,21 @@ class Adam:
         """For a network whose regulariser adds a step every `every` steps: c = k/(k+1), lr c, beta^c (Karras et al. 2020b, App. B)."""
         c = every / (every + 1) if every else 1.0
         return cls(lr * c, (betas[0] ** c, betas[1] ** c))
+
+
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, clock: Clock, half_life_kimg: float, ramp: float) -> None:
+    """Moves a network's moving average a step towards it (Karras et al. 2018), its buffers all the way. The half-life, in thousands of
+    pictures, is at most the share `ramp` of those shown so far; 0 for no ramp.
+    """
+    half_life = 1000 * half_life_kimg
+    if ramp:
+        half_life = min(half_life, ramp * clock.images)
+    beta = 0.5 ** (clock.batch / max(half_life, 1e-8))
+    for mean, parameter in zip(average.parameters(), network.parameters(), strict=True):
+        mean.lerp_(parameter, 1 - beta)
+    for mean, buffer in zip(average.buffers(), network.buffers(), strict=True):
+        mean.copy_(buffer)
 
 
 class Task(Protocol[B_contra]):

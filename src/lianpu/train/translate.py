@@ -19,7 +19,7 @@ from lianpu.nets.spade import Painted
 from lianpu.ops.warp import cycle
 from lianpu.randomness import Draw, mix
 from lianpu.train.feed import Pairs
-from lianpu.train.loop import Adam, Clock, Update, only
+from lianpu.train.loop import Adam, Clock, Update, follow, only
 from lianpu.train.world import World
 
 __all__ = ["TranslateTask", "likeness"]
@@ -111,11 +111,11 @@ class TranslateTask(nn.Module):
 
     def compared(self, *pictures: Tensor) -> list[list[Tensor]]:
         """phi_l of pictures: of the first, which is the result, with its gradient."""
-        phi, (painted, *given) = self._phi[0], pictures
+        phi, (painted, *known) = self._phi[0], pictures
         with torch.no_grad():
-            known = phi(torch.cat(given))
-        parts = [level.split(self.rows) for level in known]
-        return [phi(painted), *([part[i] for part in parts] for i in range(len(given)))]
+            maps = phi(torch.cat(known))
+        parts = [level.split(self.rows) for level in maps]
+        return [phi(painted), *([part[i] for part in parts] for i in range(len(known)))]
 
     def judged(self, condition: Tensor, real: Tensor, fake: Tensor) -> tuple[Maps, Maps]:
         """The maps of D for real pictures and painted ones, seen in one batch."""
@@ -169,14 +169,7 @@ class TranslateTask(nn.Module):
     def finish(self, clock: Clock) -> None:
         """After the updates of a step G's moving average follows G."""
         c = self.config
-        half_life = 1000 * c.ema_kimg
-        if c.ema_ramp:
-            half_life = min(half_life, c.ema_ramp * clock.images)
-        beta = 0.5 ** (c.batch / max(half_life, 1e-8))
-        for average, parameter in zip(self.G_ema.parameters(), self.G.parameters(), strict=True):
-            average.lerp_(parameter, 1 - beta)
-        for average, buffer in zip(self.G_ema.buffers(), self.G.buffers(), strict=True):
-            average.copy_(buffer)
+        follow(self.G_ema, self.G, clock, c.ema_kimg, c.ema_ramp)
 
     def statistics(self) -> dict[str, float]:
         """What the progress line shows beside the losses: see `likenesses`; nothing where no reference was another mask."""
