@@ -34,6 +34,15 @@ def test_subsets_are_nested_whole_and_leak_free(expanded, tmp_path):
         assert mine == family
 
 
+def test_what_a_killed_process_left_half_written_is_gone_after_the_next_call(expanded, tmp_path):
+    to = tmp_path / "a"
+    subset.take(expanded, 5, to)
+    for folder in (to, to / "train"):
+        (folder / ".partial-7591-00003-recolour.png").write_bytes(b"half")
+    subset.take(expanded, 5, to)
+    assert list(to.rglob(".partial-*")) == []
+
+
 def test_the_same_call_gives_the_same_set_and_another_seed_another(expanded, tmp_path):
     first = subset.take(expanded, 5, tmp_path / "a")
     assert subset.take(expanded, 5, tmp_path / "a") == first == subset.take(expanded, 5, tmp_path / "b")

@@ -40,6 +40,8 @@ def take(data: Path, count: int, to: Path, *, seed: int = 0) -> dict[str, Any]:
         )
     chosen = set(order[:count])
     rows = [row for row in records.read_records(data, "train") if row["source_sha256"] in chosen]
+    for folder in (to, to / "train"):
+        files.remove_partial(folder)
     for row in rows:
         path = to / "train" / row["file_name"]
         if not path.exists() or files.sha256(path) != row["sha256"]:

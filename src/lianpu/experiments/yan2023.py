@@ -68,7 +68,7 @@ SCALES: dict[str, Scale] = {
     s.name: s
     for s in (
         Scale(
-            "tiny", "32 px, 120 kimg a run, two seeds; one night on two CPU cores", "tiny-32", 120, 3564, 64,
+            "tiny", "32 px, 100 kimg a run, two seeds; one night on two CPU cores", "tiny-32", 100, 3564, 64,
             (50, 100, 300), 2048,
         ),
         Scale(

@@ -72,6 +72,14 @@ def test_workers_change_no_byte_and_a_second_call_changes_nothing(tmp_path):
     assert contents(one) == contents(two)
 
 
+def test_what_a_killed_process_left_half_written_is_gone_after_the_next_call(tmp_path):
+    masks.write(tmp_path, 2, 0, 32, svg=True, workers=1)
+    for folder in (tmp_path, tmp_path / "regions", tmp_path / "svg"):
+        (folder / ".partial-7591-00001.png").write_bytes(b"half")
+    masks.write(tmp_path, 2, 0, 32, svg=True, workers=1)
+    assert list(tmp_path.rglob(".partial-*")) == []
+
+
 def test_another_series_in_the_same_folder_replaces_the_first(tmp_path):
     write(tmp_path / "a", 3, 0, 16, workers=1)
     write(tmp_path / "a", 2, 1, 16, workers=1)

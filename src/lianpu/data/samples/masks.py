@@ -415,6 +415,8 @@ def write(
         raise DataError(f"{to.name} holds something else than drawn masks.", str(to), "Choose a new folder for --to.")
     series = json.dumps({"drawn by": f"lianpu {__version__}", "seed": seed, "size": size}) + "\n"
     keep = n if stamp.exists() and stamp.read_text(encoding="utf-8") == series else 0
+    for folder in (to, to / "regions", to / "svg"):
+        files.remove_partial(folder)
     _remove_from(to, keep)  # pictures of another or a longer series must not pass for this one's
     files.atomic_write(stamp, series)
     jobs = [(str(to), seed, i, size, svg, regions) for i in range(n)]
