@@ -7,8 +7,9 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, get_context, parent_process
 from typing import TypeVar
@@ -17,6 +18,7 @@ __all__ = ["cores", "each"]
 
 A = TypeVar("A")
 B = TypeVar("B")
+AHEAD = 4
 FEW = 24  # inputs up to which starting processes costs more than it saves
 
 
@@ -48,10 +50,19 @@ def each(
 
 
 def _until_a_death(function: Callable[[A], B], inputs: Sequence[A], workers: int) -> Iterator[B]:
-    """Results in order, ending early where a worker dies."""
-    with _pool(min(workers, len(inputs))) as pool:
+    """Results in order, ending early where a worker dies. Never more than AHEAD inputs a worker are under way: results wait
+    in little memory, and what a stop finds unbegun stays so.
+    """
+    workers = min(workers, len(inputs))
+    waiting: deque[Future[B]] = deque()
+    with _pool(workers) as pool:
         try:
-            yield from pool.map(function, inputs, chunksize=1)
+            for item in inputs:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) == AHEAD * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
         except BrokenProcessPool:
             return
         except BaseException:  # Ctrl-C, or the consumer stopped: drop what has not begun
