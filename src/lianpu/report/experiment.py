@@ -136,11 +136,11 @@ def _table2(p: _Page) -> None:
         for row in p.painters
         for name in names
     }
-    heads = [t("exp.method"), *(Cell(tag("span", name, lang="en"), True) for name in names)]
+    heads = [t("rows.metric"), *(Cell(p.name(row), True) for row in p.painters)]
     body: list[list[Cell | str]] = []
-    for row in p.painters:
-        cells: list[Cell | str] = [Cell(p.name(row), head=True)]
-        for name in names:
+    for name in names:
+        cells: list[Cell | str] = [Cell(tag("span", name, lang="en"), head=True)]
+        for row in p.painters:
             found = together(measured[row, name])
             edge = page.interval(found[1], found[2]) if found else ""
             shown = join([number(found[0]), *([tag("br"), tag("small", edge)] if edge else [])]) if found else "–"
