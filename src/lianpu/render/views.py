@@ -45,7 +45,7 @@ def render(
     is traced back to where it lay in the picture and looked up there (unsup3d); then the picture may be larger than the depth map.
     size: of the view, by default the depth map's.
     """
-    n, h, w = depth.shape
+    h, w = depth.shape[1:]
     canonical = camera.unproject(depth).flatten(1, 2)  # (n, h*w, 3)
     moved = camera.move(canonical, camera.pose(view))
     if transform is not None:
@@ -99,8 +99,9 @@ def gate(maps: Tensor, *, keep: Literal["flat", "edge"] = "flat", epsilon: float
     """The contour gradient gate, "DW" of Yan et al. 2024: `maps`, (n, h, w) or (n, c, h, w), unchanged, but its gradient g passes only
     where E = 1, E = [|C| < epsilon], C = Laplacian of [g != 0].
 
-    C is 0 where all neighbours get a gradient, or none does; a depth that gets one from a silhouette's one side only would tear the mesh
-    there. keep="flat" is that formula, and what LiftedGAN does; keep="edge" is what the paper's words say instead: the contour alone, 1 - E.
+    C is 0 where all neighbours get a gradient, or none does; on the contour of what is seen the mesh would be torn by a gradient from one
+    side only. keep="flat" is that formula, and what LiftedGAN does; keep="edge" is what the paper's words say instead: the contour alone,
+    1 - E.
     """
     return _Gate.apply(maps, keep, epsilon)  # type: ignore[no-any-return]
 
