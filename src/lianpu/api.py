@@ -93,6 +93,7 @@ def train(
     out: Path,
     *,
     data: Path | None = None,
+    teacher: str | None = None,
     recipe: str | None = None,
     settings: list[str] | None = None,
     from_model: str | None = None,
@@ -101,9 +102,11 @@ def train(
     device: str = "auto",
     report: Reporter | None = None,
 ) -> Path:
-    """Trains a generator or a translator in folder `out`, or goes on where the run there stopped; returns the folder of its newest model.
+    """Trains a generator, a translator or a lifter in folder `out`, or goes on where the run there stopped; returns the folder of its
+    newest model.
 
-    report: who hears of the progress (`lianpu.progress.Progress`); nobody if None.
+    data: of a generator or a translator; teacher: of a lifter, the generator that it lifts. report: who hears of the progress
+    (`lianpu.progress.Progress`); nobody if None.
     """
     from lianpu.progress import Progress
     from lianpu.train import session
@@ -111,6 +114,7 @@ def train(
     return session.train(
         out,
         data=data,
+        teacher=teacher,
         recipe=recipe,
         settings=settings,
         from_model=from_model,

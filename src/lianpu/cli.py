@@ -245,6 +245,7 @@ def train(
     *,
     out: Path | None = None,
     data: Path | None = None,
+    teacher: str | None = None,
     recipe: str | None = None,
     settings: Annotated[list[str] | None, Parameter(name=["-s", "--set"], negative=())] = None,
     from_: Annotated[str | None, Parameter(name="--from")] = None,
@@ -256,7 +257,7 @@ def train(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Train a generator or a translator; run again with the same --out to go on where it stopped.
+    """Train a generator, a translator or a lifter; run again with the same --out to go on where it stopped.
 
     Several processes: torchrun --nproc-per-node 2 -m lianpu train ...
 
@@ -266,6 +267,8 @@ def train(
         Folder of the run: checkpoints, samples, logs, model.
     data
         A data set made by lianpu data build.
+    teacher
+        For recipes that lift: the StyleGAN2 model to be lifted to 3D. They read no data set.
     recipe
         A named complete run, for instance tiny-64-ada (--list shows all).
     settings
@@ -308,6 +311,7 @@ def train(
     model = api.train(
         out,
         data=data,
+        teacher=teacher,
         recipe=recipe,
         settings=settings,
         from_model=from_,
