@@ -424,6 +424,109 @@ def generate(
 
 
 @app.command
+def lift(
+    model: str,
+    image: Path | None = None,
+    /,
+    *,
+    seed: int | None = None,
+    class_: Annotated[str | None, Parameter(name="--class")] = None,
+    truncation: float = 0.7,
+    mask: Path | None = None,
+    steps: int = 400,
+    yaw: Annotated[str, Parameter(allow_leading_hyphen=True)] = "",
+    pitch: float = 0.0,
+    light: Annotated[str, Parameter(allow_leading_hyphen=True)] = "",
+    size: int = 0,
+    maps: str = "",
+    export: Annotated[list[Path] | None, Parameter(negative=())] = None,
+    height_mm: float | None = None,
+    turntable: Path | None = None,
+    relight: Path | None = None,
+    out: Path = Path("lifted"),
+    overwrite: Annotated[bool, Flag] = False,
+    device: Device = "auto",
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Give a face a shape: turn it, light it, measure it, take it along as a mesh. What a model makes of one picture is a hypothesis.
+
+    Parameters
+    ----------
+    model
+        A model folder or run of a digan: lianpu train --teacher MODEL --recipe tiny-64-digan
+    image
+        A photograph of one face from the front. It is first found among the faces that the model knows, which takes a minute.
+    seed
+        A new face instead.
+    class_
+        Of the new face, where the model has classes.
+    truncation
+        How far the new face may be from the average one; 1 is the model's full variety.
+    mask
+        A picture as large as the photograph, white where it is damaged or hidden: there the model guesses.
+    steps
+        In which the photograph is looked for.
+    yaw
+        Turned by so many degrees: --yaw -60:60:9 for nine pictures from -60 to 60, or --yaw 0,20
+    pitch
+        Nodding, in degrees.
+    light
+        x,y,ambient,diffuse: from where (x right, y down, -1 to 1) and how much (0 to 1). The face's own light by default.
+    size
+        Pixels of the pictures and films; four times the model's, up to 256, by default.
+    maps
+        Of depth,normal,albedo,shading,transform: as pictures, and as numbers in NAME-maps.npz.
+    export
+        Write a mesh: --export head.glb (also .obj, .ply, .stl; may be given several times)
+    height_mm
+        How tall the head is in truth, from the lowest to the highest point; without it the mesh says that its scale is unknown.
+    turntable
+        A film of the head turning: --turntable head.mp4
+    relight
+        A film of the light going round: --relight light.mp4
+    out
+        Folder for pictures and maps.
+    overwrite
+        Replace files that exist.
+    device
+        auto, cpu, cuda or cuda:1.
+    """
+    from lianpu import api
+    from lianpu.progress import Progress
+
+    progress = Progress(quiet=quiet or json)
+    made = api.lift(
+        model,
+        image,
+        seed=seed,
+        label=class_,
+        truncation=truncation,
+        mask=mask,
+        steps=steps,
+        yaw=yaw,
+        pitch=pitch,
+        light=light,
+        size=size,
+        maps=[name.strip() for name in maps.split(",") if name.strip()],
+        export=export or [],
+        height_mm=height_mm,
+        turntable=turntable,
+        relight=relight,
+        out=out,
+        device=device,
+        overwrite=overwrite,
+        say=progress.say,
+        progress=lambda step, steps, loss: progress.count(step, steps, "looking for the face"),
+    )
+    if json:
+        _line({**made, "files": [str(path) for path in made["files"]]})
+        return
+    for path in made["files"]:
+        _out(path)
+
+
+@app.command
 def translate(
     model: str,
     /,

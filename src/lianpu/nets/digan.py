@@ -240,11 +240,11 @@ class G3D(nn.Module):
         self.DV, self.DL = attributes(config, VIEW), attributes(config, LIGHT)
         self.DS, self.DT, self.M = DS(config), DT(config), M(config)
 
-    def forward(self, w: Tensor, G2D: Generator) -> Face:
-        """The face of each code w (n, w_dim) of the teacher."""
+    def forward(self, w: Tensor, G2D: Generator, details: Tensor | None = None) -> Face:
+        """The face of each code w (n, w_dim) of the teacher. details: see `paint`."""
         V, L = self.DV(w), self.DL(w)
         w0 = self.M(w.detach(), frontal(L), torch.zeros_like(V))
-        picture, features = paint(G2D, w0)
+        picture, features = paint(G2D, w0, details)
         S = shape(self.DS(w0, features))
         T = views.transformation(self.DT(w0), S)
         A = surface.delight(picture, surface.shading(surface.normals(S), surface.light(frontal(L))))
@@ -255,9 +255,13 @@ class G3D(nn.Module):
         return look(face, view, light, self.config, mirrored=mirrored)
 
 
-def paint(G2D: Generator, w: Tensor) -> tuple[Tensor, Tensor]:
-    """What the teacher paints of codes w (n, w_dim), one for all layers, and the features that were its last: always the same."""
-    return G2D.synthesis.with_features(w[:, None].expand(-1, G2D.synthesis.num_ws, -1), "const")
+def paint(G2D: Generator, w: Tensor, details: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """What the teacher paints of codes w (n, w_dim), one for all layers, and the features that were its last: always the same.
+
+    details: (n, num_ws, w_dim), by which each layer's code differs, in a face that was found in W+.
+    """
+    ws = w[:, None].expand(-1, G2D.synthesis.num_ws, -1)
+    return G2D.synthesis.with_features(ws if details is None else ws + details, "const")
 
 
 def frontal(light: Tensor) -> Tensor:
@@ -286,9 +290,9 @@ class Digan(nn.Module):
         self.G2D = Generator(config.teacher)
         self.G3D = G3D(config)
 
-    def forward(self, w: Tensor) -> Face:
-        """The face of each code w (n, w_dim); `G2D.mapping` makes them."""
-        return self.G3D(w, self.G2D)
+    def forward(self, w: Tensor, details: Tensor | None = None) -> Face:
+        """The face of each code w (n, w_dim); `G2D.mapping` makes them. details: see `paint`."""
+        return self.G3D(w, self.G2D, details)
 
     def look(self, face: Face, view: Tensor, light: Tensor) -> views.Seen:
         """The face from a raw view (n, 6) in a raw light (n, 4)."""
