@@ -60,7 +60,7 @@ EXPECTED = {
     "cocosnet": BOTH | {"task.lines", "task.G._v", "task.D._v"},
     "spade": BOTH | {"task.G._v", "task.D._v", "task.G.mean", "task.G.variance"},
     "spade-vae": BOTH | {"task.G._v", "task.D._v", "task.G.mean", "task.G.variance"},
-    **{lifter: LIFTED for lifter in LIFTERS},  # Adam's first moment is a mean there, not the last gradient
+    **dict.fromkeys(LIFTERS, LIFTED),  # Adam's first moment is a mean there, not the last gradient
 }
 
 
