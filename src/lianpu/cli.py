@@ -644,7 +644,8 @@ def experiment(
     Parameters
     ----------
     what
-        yan2023: StyleGAN2, ADA, APA and Diffusion-GAN on opera masks (Tables 1 and 3, Figures 3 and 6, and a few-shot curve).
+        yan2023: StyleGAN2, ADA, APA and Diffusion-GAN on opera masks (Tables 1 and 3),
+        CoCosNet, SPADE and the matcher (Table 2), Figures 3 to 6, and a few-shot curve.
     scale
         tiny: a night on two CPU cores; paper: 256 px, needs CUDA; rehearsal: minutes, to see that all works.
     out

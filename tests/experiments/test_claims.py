@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lianpu.experiments import claims
 from lianpu.experiments.claims import CLAIMS, NOT_RUN, VERDICTS, Measured, compare
-from lianpu.experiments.yan2023 import KINDS, ROWS
+from lianpu.experiments.yan2023 import KINDS, NAMES
 
 OPPOSITE = {"agrees": "disagrees", "leans to it": "leans against", "undecided": "undecided"}
 OPPOSITE |= {v: k for k, v in OPPOSITE.items()}
@@ -49,12 +49,13 @@ def world(**changes: dict[str, float]) -> claims.Look:
     """Measurements in which all the paper says holds, with narrow intervals; `changes` by kind and row."""
     said = {
         "frechet": {"stylegan2": 30, "ada": 10, "apa": 25, "diffusion": 40, "stylegan2 fewest": 90, "ada fewest": 50, "apa fewest": 99,
-                    "diffusion fewest": 99},
-        "kernel": {"stylegan2": 3, "ada": 1, "apa": 2.5, "diffusion": 4},
-        "ssim": {"stylegan2": 0.5, "ada": 0.4, "apa": 0.4, "diffusion": 0.3},
-        "ms-ssim": {"stylegan2": 0.5, "ada": 0.4, "apa": 0.4, "diffusion": 0.3},
-        "lpips diversity": {"stylegan2": 0.3, "ada": 0.4, "apa": 0.4, "diffusion": 0.4},
-        "accuracy": {"stylegan2": 0.5, "ada": 0.9, "apa": 0.9, "diffusion": 0.6},
+                    "diffusion fewest": 99, "spade": 20, "spade-vae": 18, "cocosnet": 5},
+        "kernel": {"stylegan2": 3, "ada": 1, "apa": 2.5, "diffusion": 4, "spade": 2, "spade-vae": 2, "cocosnet": 0.4},
+        "ssim": {"stylegan2": 0.5, "ada": 0.4, "apa": 0.4, "diffusion": 0.3, "spade": 0.7, "spade-vae": 0.7, "cocosnet": 0.8},
+        "ms-ssim": {"stylegan2": 0.5, "ada": 0.4, "apa": 0.4, "diffusion": 0.3, "spade": 0.7, "spade-vae": 0.7, "cocosnet": 0.8},
+        "lpips to real": {"stylegan2": 0.5, "ada": 0.5, "apa": 0.5, "diffusion": 0.6, "cocosnet": 0.4},
+        "lpips diversity": {"stylegan2": 0.3, "ada": 0.4, "apa": 0.4, "diffusion": 0.4, "cocosnet": 0.05},
+        "accuracy": {"stylegan2": 0.5, "ada": 0.9, "apa": 0.9, "diffusion": 0.6, "spade": 0.8, "spade-vae": 0.8, "cocosnet": 0.95},
     }  # fmt: skip
     for kind, rows in changes.items():
         said[kind] |= rows
@@ -79,6 +80,11 @@ def test_a_world_as_the_paper_says_agrees_with_every_claim():
         ({"accuracy": {"apa": 0.2}}, {"apa-accuracy"}),
         ({"lpips diversity": {"diffusion": 0.1}}, {"diffusion-diverse"}),
         ({"frechet": {"stylegan2 fewest": 20}}, {"few-shot"}),
+        ({"ssim": {"spade-vae": 0.9}}, {"coco-spade"}),
+        ({"kernel": {"cocosnet": 1.5}}, {"coco-generators"}),
+        ({"ms-ssim": {"stylegan2": 0.85}}, {"coco-similar"}),
+        ({"lpips to real": {"apa": 0.2}}, {"coco-diverse"}),
+        ({"accuracy": {"spade": 0.99}}, {"coco-accuracy"}),
     ],
 )
 def test_each_claim_falls_when_its_own_measure_turns_and_no_other(changes, falls):
@@ -93,7 +99,7 @@ def test_nothing_measured_is_no_verdict():
 def test_claims_are_whole_and_in_both_languages():
     assert len({c.name for c in CLAIMS}) == len(CLAIMS)
     for c in CLAIMS:
-        assert c.row in (*ROWS, "few-shot")
+        assert c.row in (*NAMES, "few-shot")
         assert c.en
         assert any("\u4e00" <= ch <= "\u9fff" for ch in c.zh)
         assert bool(c.tried) == bool(c.tried_en) == bool(c.tried_zh)

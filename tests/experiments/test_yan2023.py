@@ -34,10 +34,17 @@ MINI = replace(
         "net.channel_base=128", "net.channel_max=8", "net.z_dim=8", "net.w_dim=8", "batch=8", "tick_kimg=0.032",
         "snapshot_kimg=0.032", "samples=4", "augment.interval=2",
     ),
+    painter_kimg=0.016,
+    painter_settings=(
+        "net.resolution=32", "net.width=4", "net.width_max=8", "net.hidden=4", "net.discriminator_width=4", "batch=4",
+        "tick_kimg=0.008", "snapshot_kimg=0.008", "samples=2", "features=random",
+    ),
+    painted=6,
     judge=JudgeConfig(train_per_class=4, test_per_class=1, epochs=2),
-    shown=4,
+    shown=6,
 )  # fmt: skip
 TWO = ("stylegan2", "ada")
+PAINT = ("matcher", "spade-vae", "cocosnet")
 
 
 def begin(folder: Path, **options) -> Yan2023:
@@ -98,6 +105,64 @@ def test_every_row_is_there_with_its_protocol(whole):
     assert {g["what"]["en"] for g in summary["not_run"]} >= {ROWS["apa"], ROWS["diffusion"]}
     text = json.dumps(summary, allow_nan=False)
     assert str(whole.folder.parent) not in text, "folders of this machine do not belong into a result"
+
+
+@pytest.fixture(scope="module")
+def painted(whole, tmp_path_factory) -> Yan2023:
+    """The same, gone on with: rows of Table 2 join what is done."""
+    folder = tmp_path_factory.mktemp("painted") / "x"
+    shutil.copytree(whole.folder, folder)
+    experiment = yan2023.create(folder, MINI, rows=(*TWO, *PAINT), device="cpu")
+    yan2023.begin(experiment)
+    before = stages.states(experiment)
+    assert [name for name, e in before.items() if e["state"] != "done"] == [
+        "evaluate-matcher", "train-spade-vae-seed0", "evaluate-spade-vae-seed0", "train-cocosnet-seed0", "evaluate-cocosnet-seed0",
+    ]  # fmt: skip
+    plan = perform(experiment)
+    assert {name: e["error"] for name, e in plan.items() if e["state"] != "done"} == {}
+    return experiment
+
+
+@pytest.mark.slow
+def test_translators_join_with_the_measures_of_both_tables(painted):
+    summary = yan2023.summary(painted)
+    assert summary["finished"]
+    assert [(e["row"], e["seed"]) for e in summary["painted"]] == [("matcher", None), ("spade-vae", 0), ("cocosnet", 0)]
+    assert {e["row"] for e in summary["main"]} == set(TWO)
+    by_row = {e["row"]: {r["metric"]: r for r in e["rows"]} for e in [*summary["main"], *summary["painted"]]}
+    shared = {m for m, r in by_row["ada"].items() if r["value"] is not None}
+    for row in PAINT:
+        assert shared <= set(by_row[row]), "one protocol for Tables 1 and 2"
+        assert by_row[row]["edge recall within 1 px"]["n"] == MINI.painted
+    assert "matches within 1/16 of the width" in by_row["cocosnet"]
+    assert "matches within 1/16 of the width" in by_row["matcher"]
+    assert "matches within 1/16 of the width" not in by_row["spade-vae"], "it matches nothing"
+    matcher, coco = by_row["matcher"], by_row["cocosnet"]
+    assert matcher["colour error (Delta E)"]["value"] < coco["colour error (Delta E)"]["value"], (
+        "16 sketches teach nothing"
+    )
+    assert matcher["edge recall within 1 px"]["value"] > 0.8
+    assert {c["row"] for c in summary["claims"]} == {*TWO, "cocosnet", "few-shot"}
+    assert json.dumps(summary, allow_nan=False)
+
+
+@pytest.mark.slow
+def test_the_page_with_translators_shows_table_2_and_figures_4_and_5(painted, tmp_path):
+    (painted.folder / "summary.json").write_text(json.dumps(yan2023.summary(painted), default=str), "utf-8")
+    for lang, words in (("en", "Table 2 of the paper"), ("zh", "论文表 2")):
+        page, table, _ = api.report([painted.folder], tmp_path / f"{lang}.html", lang=lang)
+        html = page.read_text("utf-8")
+        assert words in html
+        assert html.count("data:image/png;base64,") == 6
+        assert "seed None" not in html
+        assert "cocosnet" in table.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["tiny", "rehearsal", "paper"])
+def test_generators_and_translators_paint_pictures_of_one_size(name, tmp_path):
+    experiment = Yan2023(tmp_path, SCALES[name])
+    sizes = {row: experiment.recipe(row).net.resolution for row in experiment.rows if row != "matcher"}
+    assert set(sizes.values()) == {experiment.resolution}
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
-"""Yan et al. 2023 as one command: StyleGAN2, ADA, APA and Diffusion-GAN trained alike, evaluated and judged alike, and the few-shot curve
-that the paper's claim about small data asks for. `tiny` is a night on two cores; `paper` needs GPUs; `rehearsal` is a few minutes.
+"""Yan et al. 2023 as one command: StyleGAN2, ADA, APA and Diffusion-GAN trained alike, CoCosNet and SPADE trained alike, all evaluated and
+judged alike, and the few-shot curve that the paper's claim about small data asks for. `tiny` is a night on two cores; `paper` needs
+GPUs; `rehearsal` is a few minutes.
 """
 
 from __future__ import annotations
@@ -24,10 +25,13 @@ from lianpu.experiments.stages import Reporter, Stage, digest, states
 from lianpu.machine import machine
 from lianpu.metrics.classify import JudgeConfig
 
-__all__ = ["ROWS", "SCALES", "Scale", "Yan2023", "create", "forecast", "summary"]
+__all__ = ["NAMES", "PAINTERS", "ROWS", "SCALES", "Scale", "Yan2023", "create", "forecast", "summary"]
 
 ROWS = {"stylegan2": "StyleGAN2", "ada": "StyleGAN2-ADA", "apa": "StyleGAN2-APA", "diffusion": "Diffusion-GAN"}
 """The rows of Table 1, with the names they bear there."""
+PAINTERS = {"matcher": "Matcher", "spade": "SPADE", "spade-vae": "SPADE-VAE", "cocosnet": "CoCosNet"}
+"""The rows of Table 2, and two that it lacks: the matcher, which learns nothing, and SPADE with an encoder, which sees the reference."""
+NAMES = ROWS | PAINTERS
 SEED = 0  # of everything that is not a training run: masks, split, subsets, judge, pictures
 RULERS = ("inception-2015", "dinov2-vits14", "efficientnet-lite0", "vgg16", "alexnet", "lpips-alex")
 """Weights that a measurement may use."""
@@ -56,6 +60,14 @@ class Scale:
     """Changes of the recipes, key=value."""
     seeds: tuple[int, ...] = (0, 1)
     few_seeds: tuple[int, ...] = (0,)
+    painters: str = ""
+    """Which recipes of translators: tiny-64 stands for tiny-64-cocosnet, ..."""
+    painter_kimg: float = 0.0
+    """Thousands of sketches each translator is shown."""
+    painter_settings: tuple[str, ...] = ()
+    """Changes of the translators' recipes; their pictures must have the size of the generators', so that one table holds both."""
+    painted: int = 200
+    """Sketches on which a translator is held to the true picture."""
     judge: JudgeConfig = field(default_factory=JudgeConfig)
     shown: int = 24
     """Pictures of each row in Figure 3: the first, unselected."""
@@ -69,18 +81,21 @@ SCALES: dict[str, Scale] = {
     for s in (
         Scale(
             "tiny", "32 px, 100 kimg a run, two seeds; one night on two CPU cores", "tiny-32", 100, 3564, 64,
-            (50, 100, 300), 2048,
+            (50, 100, 300), 2048, painters="tiny-64", painter_kimg=20, painter_settings=("net.resolution=32",),
         ),
         Scale(
             "paper", "256 px, 25000 kimg a run as the recipes say; needs CUDA", "yan2023", 25000, 3564, 256,
-            (50, 100, 300), 10000, threads=0, needs_cuda=True,
+            (50, 100, 300), 10000, painters="yan2023", painter_kimg=500, threads=0, needs_cuda=True,
         ),
         Scale(
             "rehearsal", "32 px, 0.2 kimg a run: shows in minutes that everything works, and nothing about the methods", "tiny-32", 0.2,
             140, 32, (16,), 48, ("all",),
             ("net.channel_base=256", "net.channel_max=16", "net.z_dim=16", "net.w_dim=16", "batch=8",
              "tick_kimg=0.08", "snapshot_kimg=0.08", "samples=8"),
-            seeds=(0,), judge=JudgeConfig(train_per_class=8, test_per_class=4, epochs=3), shown=8,
+            seeds=(0,), painters="tiny-64", painter_kimg=0.2,
+            painter_settings=("net.resolution=32", "net.width=8", "net.width_max=32", "net.hidden=8", "net.discriminator_width=8",
+                              "tick_kimg=0.08", "snapshot_kimg=0.08", "samples=4"),
+            painted=12, judge=JudgeConfig(train_per_class=8, test_per_class=4, epochs=3), shown=8,
         ),
     )
 }  # fmt: skip
@@ -98,7 +113,7 @@ class Yan2023:
 
     folder: Path
     scale: Scale
-    rows: tuple[str, ...] = tuple(ROWS)
+    rows: tuple[str, ...] = (*ROWS, *PAINTERS)
     seeds: tuple[int, ...] = (0, 1)
     few: tuple[int, ...] = ()
     own_data: str = ""
@@ -139,10 +154,23 @@ class Yan2023:
 
     # ------------------------------------------------------------------------------------------------------- the plan
 
+    @property
+    def generators(self) -> tuple[str, ...]:
+        return tuple(row for row in self.rows if row in ROWS)
+
+    def called(self, row: str) -> str:
+        """The recipe of a row's runs."""
+        return f"{self.scale.painters if row in PAINTERS else self.scale.recipe}-{row}"
+
+    def changes(self, row: str) -> list[str]:
+        """What its runs have otherwise than the recipe, but for the seed."""
+        s = self.scale
+        kimg, settings = (s.painter_kimg, s.painter_settings) if row in PAINTERS else (s.kimg, s.settings)
+        return [f"kimg={kimg}", *settings]
+
     def recipe(self, row: str) -> RunConfig:
-        """The settings of a row's runs; seed and all."""
-        named = recipes.find(f"{self.scale.recipe}-{row}").config
-        return config.override(named, [f"kimg={self.scale.kimg}", *self.scale.settings])
+        """The settings of a row's runs, but for the seed."""
+        return config.override(recipes.find(self.called(row)).config, self.changes(row))
 
     def stages(self) -> list[Stage]:
         """In the order of their use: a night that ends early has whole rows, not halves of all."""
@@ -152,12 +180,19 @@ class Yan2023:
             Stage("evaluate-real", "evaluate", ("judge",), {"row": "real"}),
         ]
         for seed in self.seeds:
-            for row in self.rows:
+            for row in self.generators:
                 found += self._pair({"row": row, "seed": seed, "originals": None}, "data")
+        if "matcher" in self.rows:
+            facts = {"row": "matcher", "seed": None, "originals": None, "run": "matcher"}
+            found.append(Stage("evaluate-matcher", "evaluate", ("judge", "evaluate-real"), facts))
+        for seed in self.seeds:
+            for row in self.rows:
+                if row in PAINTERS and row != "matcher":
+                    found += self._pair({"row": row, "seed": seed, "originals": None}, "data")
         for count in self.few:
             found.append(Stage(f"subset-{count}", "data", ("data",), {"originals": count}))
             for seed in self.scale.few_seeds:
-                for row in self.rows:
+                for row in self.generators:
                     found += self._pair({"row": row, "seed": seed, "originals": count}, f"subset-{count}")
         return found
 
@@ -201,10 +236,19 @@ class Yan2023:
         plan, model = _read(self.run(stage) / "config.json"), _read(self.run(stage) / "model" / "model.json")
         if plan is None or model is None:
             return False
-        wanted = config.to_dict(replace(self.recipe(stage.facts["row"]), seed=stage.facts["seed"]))
+        wanted = self._wanted(stage, plan)
         whole = wanted["batch"] * max(-(-round(wanted["kimg"] * 1000) // wanted["batch"]), 1)
-        same = json.loads(json.dumps(wanted)) == plan.get("config")
+        same = wanted == plan.get("config")
         return same and isinstance(model.get("images_seen"), int) and model["images_seen"] >= whole
+
+    def _wanted(self, stage: Stage, plan: dict[str, Any]) -> dict[str, Any]:
+        """The configuration that a run's config.json, `plan`, should hold. Which features its losses compare was settled when it began."""
+        wanted = json.loads(
+            json.dumps(config.to_dict(replace(self.recipe(stage.facts["row"]), seed=stage.facts["seed"])))
+        )
+        if wanted.get("features") == "auto" and isinstance(begun := plan.get("config"), dict):
+            wanted["features"] = begun.get("features")
+        return wanted
 
     def inputs(self, stage: Stage) -> dict[str, Any]:
         """What a stage's result is a function of; its digest is kept with the result."""
@@ -221,14 +265,17 @@ class Yan2023:
         judge = _read(self.folder / "results" / "judge.json")
         asked = {"metrics": list(s.metrics), "n": s.n, "seed": SEED, "shown": s.shown, "extractors": _extractors()}
         base |= {"judge": judge and judge["sha256"], **asked}
-        if stage.facts["row"] != "real":
+        row = stage.facts["row"]
+        if row in PAINTERS:
+            base |= {"painted": s.painted}
+        if row not in ("real", "matcher"):
             model = checkpoint.read_model(self.run(stage) / "model")
             base |= {"model": model.sha256, "trained on": records.read_info(self.trained_on(stage))["fingerprint"]}
         return base
 
     @property
     def resolution(self) -> int:
-        return self.recipe(self.rows[0]).net.resolution
+        return self.recipe(next(iter(ROWS))).net.resolution
 
     def _keep(self, stage: Stage, facts: dict[str, Any]) -> None:
         inputs = self.inputs(stage)
@@ -300,12 +347,10 @@ class Yan2023:
         from lianpu.train import session
 
         out = self.run(stage)
-        settings = [f"seed={stage.facts['seed']}", f"kimg={self.scale.kimg}", *self.scale.settings]
+        row = stage.facts["row"]
+        settings = [f"seed={stage.facts['seed']}", *self.changes(row)]
         plan = _read(out / "config.json")
-        wanted = json.loads(
-            json.dumps(config.to_dict(replace(self.recipe(stage.facts["row"]), seed=stage.facts["seed"])))
-        )
-        if plan is not None and plan.get("config") != wanted:
+        if plan is not None and plan.get("config") != self._wanted(stage, plan):
             raise UsageError(
                 f"{out.name} was begun with other settings.",
                 f"run: {out}",
@@ -315,7 +360,7 @@ class Yan2023:
         session.train(
             out,
             data=self.trained_on(stage),
-            recipe=f"{self.scale.recipe}-{stage.facts['row']}",
+            recipe=self.called(row),
             settings=settings if fresh else None,
             minutes=minutes,
             device=self.device,
@@ -328,32 +373,43 @@ class Yan2023:
     def _evaluate(self, stage: Stage, report: Reporter) -> dict[str, Any]:
         import torch
 
+        from lianpu.experiments import painting
         from lianpu.metrics import classify, sources, suite
         from lianpu.painter import Painter
         from lianpu.randomness import generator
         from lianpu.train.world import choose_device
+        from lianpu.translator import MATCHER, Translator
 
         s, size, device = self.scale, self.resolution, choose_device(self.device)
         judge = classify.load(self.folder / "judge")
         judge.network.to(device)
         held_out = sources.dataset(self.data, "test", size)
-        real = stage.facts["row"] == "real"
+        row = stage.facts["row"]
+        real = row == "real"
         began = time.monotonic()
+        learnt = None if real else sources.dataset(self.trained_on(stage), "train", size)
+        more: list[suite.Row] = []
+        example = None
         if real:
-            pictures, learnt = sources.dataset(self.data, "train", size).take(s.n, SEED), None
+            pictures = sources.dataset(self.data, "train", size).take(s.n, SEED)
+        elif row in PAINTERS:
+            held = painting.Held(Folder.open(self.data, "test", size), s.n, SEED)
+            painter = Translator(MATCHER if row == "matcher" else self.run(stage) / "model", device)
+            pictures = held.painted(painter)
+            more, example = held.measure(painter, pictures, s.painted), held.example
         else:  # without truncation: what the model has learnt, not its best
             pictures = sources.painted(Painter(self.run(stage) / "model", device), s.n, seed=SEED, truncation=1.0)
-            learnt = sources.dataset(self.trained_on(stage), "train", size)
         rows = suite.evaluate(
             pictures, held_out, s.metrics, seed=SEED, device=device, train=learnt, cache=self.folder / "features"
         )
+        rows += more
         if real:  # training pictures are near training pictures, which says nothing
             rows = [row for row in rows if row.key != "memorisation"]
         report.say(f"{stage.name}: {len(rows)} metric rows in {time.monotonic() - began:.0f} s")
         if real:  # the judge has learnt from training pictures, so it is asked about the others
             order = torch.randperm(len(held_out), generator=generator(SEED, "real pictures"))[: s.n].tolist()
         else:
-            order = list(range(s.n))
+            order = list(range(len(pictures)))
         shown = held_out if real else pictures
         made = [shown.read(i) for i in order]
         facts: dict[str, Any] = {
@@ -362,10 +418,14 @@ class Yan2023:
             "figure": f"figures/{stage.name.removeprefix('evaluate-')}.png",
             "accuracy": asdict(self._judged(judge, made, real)),
         }
-        self._sheet(facts["figure"], made[: s.shown], stage)
+        if example:  # sketch, reference and result
+            cells = [cell for i in range(min(s.shown // 3, len(made))) for cell in example(i, made[i])]
+            self._sheet(facts["figure"], cells, stage, columns=6)
+        else:
+            self._sheet(facts["figure"], made[: s.shown], stage)
         if real:
             facts["judge"] = judge.facts
-        else:
+        elif row != "matcher":
             facts |= self._cost(stage)
         facts["seconds"] = round(time.monotonic() - began, 1)
         return facts
@@ -392,12 +452,12 @@ class Yan2023:
         pairing = f"first {want} of each colour by the rule (confidence at least {sure}), in the order of their seeds"
         return classify.row(judge, verdict, pairing=pairing, reference=0, group="judge, real" if real else "judge")
 
-    def _sheet(self, name: str, pictures: Sequence[np.ndarray], stage: Stage) -> None:
+    def _sheet(self, name: str, pictures: Sequence[np.ndarray], stage: Stage, columns: int = 8) -> None:
         from lianpu import provenance
 
         kind = "algorithmicMedia" if stage.facts["row"] == "real" else "trainedAlgorithmicMedia"
         facts = {"verb": "experiment", "experiment": "yan2023", "stage": stage.name, "pictures": len(pictures)}
-        sheet = images.sheet(list(pictures), columns=8)
+        sheet = images.sheet(list(pictures), columns)
         files.atomic_write(self.folder / name, images.encode_png(sheet, provenance.png_text(facts, kind)))
 
     def _cost(self, stage: Stage) -> dict[str, Any]:
@@ -425,7 +485,7 @@ class Yan2023:
                 "parameters": one.parameters,
                 "flops_per_image": one.flops_per_image,
             },
-            "recipe": {"name": f"{self.scale.recipe}-{stage.facts['row']}", "settings": list(self.scale.settings)},
+            "recipe": {"name": self.called(stage.facts["row"]), "settings": self.changes(stage.facts["row"])},
             "curve": [{k: t[k] for k in ("kimg", "p", "r_t", "loss/G", "loss/D") if k in t} for t in ticks],
             "model": {"sha256": model.sha256, "images_seen": model.images_seen, "data": model.data},
         }
@@ -487,8 +547,8 @@ def create(
             raise UsageError(f"there is no scale {scale!r}.", fix=did_you_mean(scale, SCALES))
         scale = SCALES[scale]
     for row in rows:
-        if row not in ROWS:
-            raise UsageError(f"there is no row {row!r} in Table 1.", fix=did_you_mean(row, ROWS))
+        if row not in NAMES:
+            raise UsageError(f"there is no row {row!r} in Tables 1 and 2.", fix=did_you_mean(row, NAMES))
     chosen = choose_device(device)
     if scale.needs_cuda and chosen.type != "cuda" and not force:
         raise ResourceError(
@@ -499,7 +559,7 @@ def create(
     wanted = Yan2023(
         folder,
         scale,
-        tuple(dict.fromkeys(rows)) or tuple(ROWS),
+        tuple(dict.fromkeys(rows)) or tuple(NAMES),
         tuple(dict.fromkeys(seeds)) or scale.seeds,
         tuple(sorted(set(few))) if few is not None else scale.few,
         str(data.resolve()) if data else "",
@@ -550,9 +610,10 @@ def forecast(experiment: Yan2023, jobs: int, say: Callable[[str], None] = lambda
     device = choose_device(experiment.device)
     speeds: dict[str, float] = {}
     for row in experiment.rows:
-        speeds[row] = _training_speed(experiment.recipe(row), device, experiment.scale.threads)
-        say(f"{ROWS[row]}: {speeds[row]:.1f} pictures a second on one process")
-    train_seconds = {row: experiment.scale.kimg * 1000 / speed for row, speed in speeds.items()}
+        if row != "matcher":
+            speeds[row] = _training_speed(experiment.recipe(row), device, experiment.scale.threads)
+            say(f"{NAMES[row]}: {speeds[row]:.1f} pictures a second on one process")
+    train_seconds = {row: experiment.recipe(row).kimg * 1000 / speed for row, speed in speeds.items()}
     judging = _judge_speed(experiment, device)
     say(f"the judge: {judging:.1f} pictures a second")
     measuring = _feature_speed(experiment, device)
@@ -683,7 +744,8 @@ def summary(experiment: Yan2023) -> dict[str, Any]:
         for name, (stage, r) in results.items()
         if stage.kind == "evaluate"
     ]
-    main = [e for e in evaluated if e["row"] != "real" and not e["originals"]]
+    painted = [e for e in evaluated if e["row"] in PAINTERS]
+    main = [e for e in evaluated if e["row"] in ROWS and not e["originals"]]
     few = [e for e in evaluated if e["row"] != "real" and e["originals"]]
     real = next((e for e in evaluated if e["row"] == "real"), None)
     headline = _headline(evaluated)
@@ -704,15 +766,20 @@ def summary(experiment: Yan2023) -> dict[str, Any]:
         "own_data": Path(experiment.own_data).name,
         "lianpu": __version__,
         "finished": not missing,
-        "names": ROWS,
+        "names": NAMES,
         "data": data,
         "subsets": {r["originals"]: r["pictures"] for n, (_, r) in results.items() if n.startswith("subset-")},
         "judge": results.get("judge", (None, None))[1],
         "headline": headline,
         "real": real,
         "main": main,
+        "painted": painted,
         "few_shot": [*few, *(e for e in main if e["seed"] in experiment.scale.few_seeds)] if few else [],
-        "claims": [c for c in claims.judge(_look(main, few, headline)) if c["row"] in (*experiment.rows, "few-shot")],
+        "claims": [
+            c
+            for c in claims.judge(_look([*main, *painted], few, headline))
+            if c["row"] in (*experiment.rows, "few-shot")
+        ],
         "not_run": [*missing, *_reasons(experiment, evaluated), *claims.NOT_RUN],
         "plan": plan,
         "machine": machine(),
@@ -767,7 +834,7 @@ def _reasons(experiment: Yan2023, evaluated: Sequence[dict[str, Any]]) -> list[d
             "Its weights are not on this machine; the distances here bear the names of the features they were computed with.",
             "本机没有该网络的权重；此处的距离均标明其所用特征。",
         )
-    for row in ROWS:
+    for row in NAMES:
         if row not in experiment.rows:
-            note(ROWS[row], ROWS[row], "It was not asked for (--rows).", "未要求运行（--rows）。")
+            note(NAMES[row], NAMES[row], "It was not asked for (--rows).", "未要求运行（--rows）。")
     return found

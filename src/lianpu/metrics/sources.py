@@ -26,6 +26,7 @@ __all__ = [
     "at_size",
     "dataset",
     "folder",
+    "made",
     "match",
     "on_disk",
     "open_pictures",
@@ -208,9 +209,7 @@ class Paints(Protocol):
 
 
 def painted(painter: Paints, count: int, *, seed: int = 0, truncation: float = 1.0, label: str | None = None) -> Source:
-    """`count` new pictures of a model, with seeds seed, seed + 1, ...; classes take turns. Each is painted when first asked for and
-    then kept in a temporary file, not in memory.
-    """
+    """`count` new pictures of a model, with seeds seed, seed + 1, ...; classes take turns."""
     if count < 2:
         raise UsageError(f"--n is {count}; a comparison needs at least two pictures.", fix="Use --n 2048 or more.")
     subjects = painter.subjects(count, seed, label=label, truncation=truncation)
@@ -225,8 +224,21 @@ def painted(painter: Paints, count: int, *, seed: int = 0, truncation: float = 1
         "truncation": truncation,
     }
     note = f"painted by {painter.name} {painter.model.sha256[:12]}, seeds {seed} to {seed + count - 1}, truncation {truncation:g}"
-    kept = _Kept(count, (size, size, 3), lambda i: painter.paint(subjects[i]))
-    return Source(painter.name, "model", names, size, size, kept.read, labels, note, facts)
+    return made(painter.name, names, size, lambda i: painter.paint(subjects[i]), note, facts, labels)
+
+
+def made(
+    name: str,
+    names: tuple[str, ...],
+    size: int,
+    make: Callable[[int], np.ndarray],
+    note: str,
+    facts: dict[str, Any],
+    labels: tuple[str, ...] | None = None,
+) -> Source:
+    """Pictures of a model, uint8 (size, size, 3), each made when first asked for and then kept in a temporary file, not in memory."""
+    kept = _Kept(len(names), (size, size, 3), make)
+    return Source(name, "model", names, size, size, kept.read, labels, note, facts)
 
 
 class _Kept:

@@ -1,4 +1,4 @@
-"""An experiment's page: the paper's Tables 1 and 3, Figures 3 and 6 and the few-shot curve, with intervals, what the paper says beside
+"""An experiment's page: the paper's Tables 1 to 3, Figures 3 to 6 and the few-shot curve, with intervals, what the paper says beside
 what was found, recipe and cost of each row, rights, and what was not run.
 """
 
@@ -15,7 +15,7 @@ from lianpu.report.sources import Experiment, checked, checked_tick, finite, thi
 
 __all__ = ["flat_rows", "write"]
 
-COLOURS = {"stylegan2": 0, "ada": 1, "apa": 2, "diffusion": 3}
+COLOURS = {"stylegan2": 0, "ada": 1, "apa": 2, "diffusion": 3}  # 4 for translators
 STANDARD = {"frechet": "FID", "kernel": "KID"}
 TABLE_1 = ("frechet", "kernel", "ssim", "ms-ssim")
 TONES = {"agrees": "good", "leans to it": "good", "disagrees": "bad", "leans against": "bad"}
@@ -30,9 +30,13 @@ class _Page:
         self.names: dict[str, str] = {str(k): str(v) for k, v in _dict(self.facts.get("names")).items()}
         self.headline: dict[str, str] = {str(k): str(v) for k, v in _dict(self.facts.get("headline")).items()}
         self.main = [e for e in _list(self.facts.get("main")) if _evaluated(e)]
+        self.painted = [e for e in _list(self.facts.get("painted")) if _evaluated(e)]
         self.few = [e for e in _list(self.facts.get("few_shot")) if _evaluated(e)]
         self.real = self.facts["real"] if _evaluated(self.facts.get("real")) else None
+        self.every = [*self.main, *self.painted]
         self.rows = [r for r in self.facts.get("rows", []) if any(e["row"] == r for e in self.main)]
+        """The generators measured, and:"""
+        self.painters = [r for r in self.facts.get("rows", []) if any(e["row"] == r for e in self.painted)]
 
     def name(self, row: object) -> str:
         return self.names.get(str(row), str(row))
@@ -46,7 +50,7 @@ class _Page:
 
     def seeds(self, row: str, kind: str) -> list[dict[str, Any]]:
         """The headline rows of one measure for one method, seed by seed."""
-        mine = [e for e in self.main if e["row"] == row]
+        mine = [e for e in self.every if e["row"] == row]
         return [r for e in mine if (r := self.of(e, kind)) is not None]
 
 
@@ -88,11 +92,15 @@ def write(w: Writer, source: Experiment) -> tuple[str, str, list[Markup]]:
     lead = [w.paragraph(t("exp.lead"), "lead"), w.paragraph(t("exp.numbers"))]
     if p.scale.get("name") == "rehearsal":
         lead.append(w.paragraph(t("exp.rehearsal"), "warning"))
-    if not p.main:
+    if p.painters:
+        lead.insert(1, w.paragraph(t("exp.lead.painters")))
+    if not p.every:
         lead.append(w.paragraph(t("exp.nothing"), "warning"))
     _table1(p)
+    _table2(p)
     _claims(p)
     _figure3(p)
+    _figure5(p)
     _figure6(p)
     _table3(p)
     _few(p)
@@ -110,16 +118,53 @@ def write(w: Writer, source: Experiment) -> tuple[str, str, list[Markup]]:
 
 def _table1(p: _Page) -> None:
     w, t = p.w, p.t
-    kinds = [k for k in TABLE_1 if k in p.headline]
-    if not p.rows or not kinds:
+    table = _quality(p, p.rows, t("exp.table1.caption", headline=" ".join(_substitutes(p))))
+    seeds = w.paragraph(t("exp.protocol.seeds"), "note")
+    floor = w.paragraph(t("exp.protocol.floor"), "note") if p.real else None
+    if table:
+        w.section(t("exp.table1"), table, seeds, floor)
+
+
+def _table2(p: _Page) -> None:
+    w, t = p.w, p.t
+    table = _quality(p, p.painters, t("exp.table2.caption", headline=" ".join(_substitutes(p))))
+    if not table:
         return
-    measured = {(row, kind): together(p.seeds(row, kind)) for row in p.rows for kind in kinds}
+    names = list(dict.fromkeys(r["metric"] for e in p.painted for r in e["rows"] if r.get("group") == "translation"))
+    measured = {
+        (row, name): [checked(r) for e in p.painted if e["row"] == row for r in e["rows"] if r["metric"] == name]
+        for row in p.painters
+        for name in names
+    }
+    heads = [t("rows.metric"), *(Cell(p.name(row), True) for row in p.painters)]
+    body: list[list[Cell | str]] = []
+    for name in names:
+        cells: list[Cell | str] = [Cell(tag("span", name, lang="en"), head=True)]
+        for row in p.painters:
+            found = together(measured[row, name])
+            edge = page.interval(found[1], found[2]) if found else ""
+            shown = join([number(found[0]), *([tag("br"), tag("small", edge)] if edge else [])]) if found else "–"
+            cells.append(Cell(shown, True))
+        body.append(cells)
+    said = w.paragraph(t("exp.table2.note"), "note")
+    n = number(p.scale.get("painted"))
+    more = w.table(t("exp.table2.truth", n=n), heads, body) if names else None
+    w.section(t("exp.table2"), table, said, more)
+
+
+def _quality(p: _Page, rows: Sequence[str], caption: str) -> Markup | None:
+    """The measures of Tables 1 and 2 for some rows, with what two halves of the real masks are apart; None where nothing was measured."""
+    t = p.t
+    kinds = [k for k in TABLE_1 if k in p.headline]
+    if not rows or not kinds:
+        return None
+    measured = {(row, kind): together(p.seeds(row, kind)) for row in rows for kind in kinds}
     floor = {kind: p.real and p.of(p.real, kind) for kind in kinds}
     spans = {kind: _span([m for (_, k), m in measured.items() if k == kind and m]) for kind in kinds}
-    winners = {kind: _winner({row: measured[row, kind] for row in p.rows}, _better(p, kind)) for kind in kinds}
+    winners = {kind: _winner({row: measured[row, kind] for row in rows}, _better(p, kind)) for kind in kinds}
     heads = [t("exp.method"), *(Cell(_head(p, kind), True) for kind in kinds)]
     body = []
-    for row in p.rows:
+    for row in rows:
         cells: list[Cell | str] = [Cell(p.name(row), head=True)]
         for kind in kinds:
             cells.append(_seeds_cell(p, row, kind, measured[row, kind], spans[kind], winners[kind] == row))
@@ -134,19 +179,20 @@ def _table1(p: _Page) -> None:
                 edge = page.interval(r["low"], r["high"])
                 cells.append(Cell(join([number(r["value"]), *([tag("br"), tag("small", edge)] if edge else [])]), True))
         body.append(cells)
-    substitutes = [
-        t("exp.substitute", name=p.headline[k], standard=STANDARD[k])
+    return p.w.table(caption, heads, body)
+
+
+def _substitutes(p: _Page) -> list[str]:
+    """That a measure was taken on other features than the standard ones, said of each."""
+    return [
+        p.t("exp.substitute", name=p.headline[k], standard=STANDARD[k])
         for k in STANDARD
         if k in p.headline and p.headline[k] != STANDARD[k]
     ]
-    caption = t("exp.table1.caption", headline=" ".join(substitutes))
-    seeds = w.paragraph(t("exp.protocol.seeds"), "note")
-    floor_note = w.paragraph(t("exp.protocol.floor"), "note") if any(floor.values()) else None
-    w.section(t("exp.table1"), w.table(caption, heads, body), seeds, floor_note)
 
 
 def _better(p: _Page, kind: str) -> str:
-    found = [r["better"] for e in p.main if (r := p.of(e, kind))]
+    found = [r["better"] for e in p.every if (r := p.of(e, kind))]
     return found[0] if found else ""
 
 
@@ -194,7 +240,7 @@ def _seeds_cell(
 def _claims(p: _Page) -> None:
     w, t = p.w, p.t
     claims = [c for c in _list(p.facts.get("claims")) if isinstance(c, dict)]
-    if not claims or not p.main:
+    if not claims or not p.every:
         return
     heads = [t("exp.method"), t("exp.claim.says"), t("exp.claim.where"), t("exp.claim.tried"), t("exp.claim.verdict")]
     body = []
@@ -229,9 +275,9 @@ def _table3(p: _Page) -> None:
     lines: list[tuple[str, Mapping[str, Any]]] = [(t("exp.real.label"), verdict)]
     if p.real and (r := p.of(p.real, "accuracy")):
         lines.append((t("exp.real.rule"), _dict(r.get("extra"))))
-    for e in p.main:
+    for e in p.every:
         if r := p.of(e, "accuracy"):
-            lines.append((t("exp.seed", name=p.name(e["row"]), seed=e.get("seed")), _dict(r.get("extra"))))
+            lines.append((_title(p, e), _dict(r.get("extra"))))
     body = []
     for name, v in lines:
         colours = [_dict(_dict(v.get("per_class")).get(c)) for c in _list(verdict.get("classes"))]
@@ -303,15 +349,28 @@ def _figure3(p: _Page) -> None:
         w.section(t("exp.figure3"), tag("div", *shown, class_="wall"))
 
 
-def _figure6(p: _Page) -> None:
+def _figure5(p: _Page) -> None:
+    """Figures 4 and 5: the same sketches and references, painted by each."""
     w, t = p.w, p.t
-    if not p.rows:
+    shown = []
+    for e in (e for row in p.painters for e in [x for x in p.painted if x["row"] == row][:1]):
+        name = _title(p, e)
+        caption = t("exp.figure5.one", name=name)
+        alt = t("exp.figure5.alt", name=name)
+        shown.append(w.photograph(p.source.path / str(e.get("figure")), p.source.path, caption, alt))
+    if any(shown):
+        w.section(t("exp.figure5"), w.paragraph(t("exp.figure5.lead")), tag("div", *shown, class_="wall"))
+
+
+def _figure6(p: _Page) -> None:
+    w, t, rows = p.w, p.t, [*p.rows, *p.painters]
+    if not rows:
         return
-    groups = [p.name(r) for r in p.rows]
+    groups = [p.name(r) for r in rows]
     made: list[tuple[str, int, list[Bar | None]]] = []
     for kind, label in (("lpips to real", "exp.lpips.real"), ("lpips diversity", "exp.lpips.fake")):
         if kind in p.headline:
-            found = [together(p.seeds(row, kind)) for row in p.rows]
+            found = [together(p.seeds(row, kind)) for row in rows]
             real = p.real and p.of(p.real, kind)
             bars: list[Bar | None] = [Bar(*m) if m else None for m in found]
             if p.real:
@@ -411,12 +470,14 @@ def _protocol(p: _Page) -> None:
     say("exp.protocol.last")
     say("exp.protocol.reference")
     say("exp.protocol.fakes", n=number(p.scale.get("n")))
+    if p.painters:
+        say("exp.protocol.painted", n=number(p.scale.get("n")), kimg=page.brief(p.scale.get("painter_kimg")))
     w.section(t("exp.protocol"), tag("ul", *about))
 
 
 def _cost(p: _Page) -> None:
     w, t = p.w, p.t
-    every = [*p.main, *(e for e in p.few if e.get("originals"))]
+    every = [*(e for e in p.every if e.get("cost")), *(e for e in p.few if e.get("originals"))]
     heads = [t("cost.row"), t("run.recipe"), Cell(t("run.shown"), True), Cell(t("cost.time"), True), Cell(t("cost.speed"), True),
              Cell(t("cost.parameters"), True), Cell(t("cost.flops"), True)]  # fmt: skip
     body = []
@@ -437,7 +498,7 @@ def _cost(p: _Page) -> None:
         )
     if body:
         machine = next((str(m) for e in every if (m := _dict(e.get("cost")).get("machine"))), t("unknown"))
-        settings = " ".join(map(str, _list(p.scale.get("settings"))))
+        settings = " ".join(map(str, [*_list(p.scale.get("settings")), *_list(p.scale.get("painter_settings"))]))
         changed = tag("p", t("cost.changed"), " ", tag("code", settings), class_="note") if settings else None
         w.section(t("section.cost"), w.table(t("cost.caption", machine=machine), heads, body), changed)
 
@@ -445,6 +506,8 @@ def _cost(p: _Page) -> None:
 def _title(p: _Page, e: Mapping[str, Any]) -> str:
     if e["row"] == "real":
         return p.t("exp.real")
+    if e.get("seed") is None:
+        return p.name(e["row"])
     if e.get("originals"):
         return p.t("exp.seed_few", name=p.name(e["row"]), seed=e.get("seed"), n=e.get("originals"))
     return p.t("exp.seed", name=p.name(e["row"]), seed=e.get("seed"))
@@ -452,7 +515,7 @@ def _title(p: _Page, e: Mapping[str, Any]) -> str:
 
 def _everything(p: _Page) -> None:
     w, t = p.w, p.t
-    every = [*([p.real] if p.real else []), *p.main, *(e for e in p.few if e.get("originals"))]
+    every = [*([p.real] if p.real else []), *p.every, *(e for e in p.few if e.get("originals"))]
     folds = []
     for e in every:
         name = _title(p, e)
@@ -479,7 +542,7 @@ def _rights(p: _Page) -> None:
         ]
     )
     heads = [t("cost.row"), t("rights.model")]
-    models = [[Cell(_title(p, e), head=True), Cell(code(_dict(e.get("model")).get("sha256")) or "–")] for e in p.main]
+    models = [[Cell(_title(p, e), head=True), Cell(code(_dict(e.get("model")).get("sha256")) or "–")] for e in p.every]
     w.section(
         t("section.rights"),
         w.paragraph(t("rights.drawn"), "note") if data.get("drawn") else None,
@@ -504,7 +567,8 @@ def flat_rows(source: Experiment) -> list[dict[str, Any]]:
     found = []
     real = source.facts.get("real")
     few = [e for e in _list(source.facts.get("few_shot")) if _evaluated(e) and e.get("originals")]
-    for e in [*([real] if _evaluated(real) else []), *(e for e in source.facts["main"] if _evaluated(e)), *few]:
+    measured = [*source.facts["main"], *_list(source.facts.get("painted"))]
+    for e in [*([real] if _evaluated(real) else []), *(e for e in measured if _evaluated(e)), *few]:
         rows = [*e["rows"], *([e["accuracy"]] if isinstance(e.get("accuracy"), dict) else [])]
         where = {"source": source.name, "row": e["row"], "run_seed": e.get("seed"), "originals": e.get("originals")}
         found += [{**where, **checked(r)} for r in rows if isinstance(r.get("metric"), str)]

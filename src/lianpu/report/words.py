@@ -23,7 +23,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "title.rows": ("Measurements of {name}", "{name} 的测量结果"),
     "title.many_rows": ("{n} evaluations side by side", "{n} 项评测对照"),
     "title.mixed": ("{n} sources", "{n} 项来源"),
-    "title.experiment": ("Peking opera masks by four generators", "四种生成方法下的京剧脸谱"),
+    "title.experiment": ("Peking opera masks, generated and painted", "京剧脸谱的生成与上色"),
     "contents": ("Contents", "目录"),
     "footer": (
         "Made by lianpu {version}. This page needs no network; the same numbers lie beside it as {csv} and {json}. Folded parts are printed when they are open.",
@@ -148,6 +148,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Four ways of training one generator, StyleGAN2, on the same masks, from the same settings, for the same number of pictures: as it is, with ADA, with APA, and as Diffusion-GAN. Only what the discriminator is shown differs.",
         "同一生成器 StyleGAN2，在相同的脸谱、相同的设置与相同的训练量下，以四种方式训练：原始方式、ADA、APA 与 Diffusion-GAN。唯一的差别在于判别器所看到的图像。",
     ),
+    "exp.lead.painters": (
+        "Beside them two networks that paint a line drawing: CoCosNet, after a coloured reference, and SPADE, with and without an encoder of the reference's style; and the matcher, which learns nothing.",
+        "另有两种为线稿上色的网络：CoCosNet（依照彩色参考图）与 SPADE（有、无参考图风格编码器），以及无需学习的匹配法。",
+    ),
     "exp.numbers": (
         "The paper's tables cannot be set beside ours: the text that this was written from has none of their numbers. What is compared is what the paper says in words.",
         "无法与论文的表格逐数对照：本工作所依据的论文文本不含表中数值。此处对照的是论文的文字结论。",
@@ -180,6 +184,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "exp.protocol.fakes": (
         "Generated pictures: {n} of each model, seeds 0 upwards, without truncation.",
         "生成图像：每个模型 {n} 幅，种子自 0 起，不作截断。",
+    ),
+    "exp.protocol.painted": (
+        "Painted pictures: {n} held-out masks as line drawings, each painted after another of them; the translators were shown {kimg} thousand sketches of training masks.",
+        "上色图像：取 {n} 幅留出脸谱的线稿，各依另一幅留出脸谱上色；翻译网络的训练量为 {kimg} 千幅训练脸谱的线稿。",
     ),
     "exp.protocol.floor": (
         "The line “real masks” measures training pictures against the held-out ones: it is what two halves of the same masks are apart, and no generator can be expected below it.",
@@ -218,6 +226,26 @@ WORDS: dict[str, tuple[str, str]] = {
     "verdict.disagrees": ("disagrees", "不一致"),
     "verdict.not measured": ("not measured", "未测量"),
     "verdict.eyes": ("for the eye", "有待目鉴"),
+    "exp.table2": ("Translation: Table 2 of the paper", "图像翻译：论文表 2"),
+    "exp.table2.caption": (
+        "Quality of the painted masks, measured as in the first table. {headline}",
+        "上色脸谱的质量，测量方式同第一张表。{headline}",
+    ),
+    "exp.table2.note": (
+        "Lines and colours of these pictures come from held-out masks, so their distances to held-out masks are no measure of invention: a copied reference would be at distance 0. Read them beside the next table.",
+        "这些图像的线条与颜色取自留出脸谱，因此其与留出脸谱的距离并不反映创造能力：直接复制参考图，距离即为 0。请与下表并读。",
+    ),
+    "exp.table2.truth": (
+        "Held to the true picture, the lines and the true places, on {n} sketches. This table is not in the paper.",
+        "以 {n} 幅线稿，与真实图像、线条及真实对应位置相比。论文中无此表。",
+    ),
+    "exp.figure5": ("Sketch, reference, result: Figures 4 and 5 of the paper", "线稿、参考图与结果：论文图 4、图 5"),
+    "exp.figure5.lead": (
+        "The first sketches, unselected; each method has the same sketches and references.",
+        "最初若干幅线稿，未经挑选；各方法使用相同的线稿与参考图。",
+    ),
+    "exp.figure5.one": ("{name}: sketch, reference, result, two examples a row.", "{name}：线稿、参考图、结果，每行两例。"),
+    "exp.figure5.alt": ("A grid of sketches, references and results: {name}", "线稿、参考图与结果的网格：{name}"),
     "exp.figure3": ("Visual comparison: Figure 3 of the paper", "视觉比较：论文图 3"),
     "exp.figure3.one": (
         "{name}, seed {seed}: the first {n} pictures, unselected, without truncation.",
