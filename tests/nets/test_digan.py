@@ -70,6 +70,23 @@ def test_a_partial_convolution_lets_three_quarters_pass():
     assert_close(y[:, :2], nn.functional.conv2d(x[:, :2], layer.conv.weight, padding=1))
 
 
+def test_a_student_begins_nearly_flat():
+    """A mesh that is as deep as it is wide from one pixel to the next folds when it is turned."""
+    torch.manual_seed(0)
+    whole = Digan(replace(SMALL, width=16, hidden=64))
+    with torch.no_grad():
+        relief = whole(torch.randn(8, 8)).depth[..., 2:-2].flatten(1).std(1)
+    assert 0.0005 < float(relief.mean()) < 0.006
+
+
+def test_a_residual_m_begins_with_the_face_itself():
+    w, light, view = torch.randn(3, 8), torch.zeros(3, 4), torch.zeros(3, 6)
+    for residual in (True, False):
+        m = G3D(replace(SMALL, residual=residual)).M
+        nn.init.zeros_(m.joined[-1].weight), nn.init.zeros_(m.joined[-1].bias)
+        assert torch.equal(m(w, light, view), w if residual else torch.zeros_like(w))
+
+
 # ------------------------------------------------------------------------------------------------------------------- a face
 
 

@@ -295,7 +295,7 @@ def test_a_run_leaves_a_model_that_holds_all_it_needs(lifted, taught, tmp_path):
     assert "lianpu lift THIS_FOLDER" in card
     tick = json.loads((out / "run.jsonl").read_text("utf-8").splitlines()[-1])
     assert {"loss/G3D", "loss/rec", "loss/flip", "yaw", "relief"} <= tick.keys()
-    assert api.inspect(out)["what"] == "run" and api.inspect(moved)["teacher"]["sha256"] == parent.sha256
+    assert api.inspect(out)["teacher"] == str(taught) and api.inspect(moved)["teacher"]["sha256"] == parent.sha256
 
 
 @pytest.mark.slow
