@@ -149,6 +149,23 @@ def test_the_perturbation_turns_within_its_range_and_moves_the_face_back():
     assert_close(x / 60, -0.2 * torch.deg2rad(yaw).sin())
 
 
+def test_the_goals_of_both_halves_of_the_perturbation_stand_still():
+    """The student learns from what the teacher paints, M from what the student renders; neither is moved to meet the other."""
+    c = lifting()
+    learning = task(c)
+    assert isinstance(learning, LiftTask)
+    learning.G3D.requires_grad_(True)
+    w, _ = learning.codes(Draw(0, 0))
+    other = Otherwise(learning, learning.G3D(w, learning.G2D), w, Draw(0, 0))
+    student = learning.distance(other.rendered, other.painted.detached())
+    teacher_s, mine = torch.autograd.grad(
+        student, (other.painted.picture, other.rendered.image), retain_graph=True, allow_unused=True
+    )
+    assert teacher_s is None and mine.any()
+    assert not other.asked.image.requires_grad
+    assert torch.autograd.grad(learning.distance(other.asked, other.painted), other.painted.picture)[0].any()
+
+
 def test_the_light_it_asks_for_is_such_as_other_faces_have():
     other = perturbation(lifting(batch=64))
     L = other.task.G3D.DL(other.of)
