@@ -88,7 +88,7 @@ def _corners(rows: Tensor, empty: Tensor, faces: Tensor, face: Tensor) -> Tensor
     n, v, c = rows.shape
     at = faces[face.clamp(min=0)] + v * torch.arange(n, device=rows.device).view(n, 1, 1, 1)
     at = torch.where(face[..., None] < 0, n * v + torch.arange(3, device=rows.device), at)
-    # index_select's gradient is index_add; that of rows[at] sorts, and takes several times as long on a CPU
+    # The gradient of index_select, an index_add, takes half the time on a CPU that rows[at] takes for its own.
     return torch.cat([rows.reshape(n * v, c), empty]).index_select(0, at.flatten()).view(*at.shape, c)
 
 
