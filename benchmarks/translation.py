@@ -37,22 +37,20 @@ import numpy as np
 import torch
 
 import lianpu
-from lianpu import api, checkpoint, files, images, matcher, palette, weights
-from lianpu.config import PairSettings
+from lianpu import api, checkpoint, files, images, weights
 from lianpu.data import pairs, truth
 from lianpu.data.folder import Folder
 from lianpu.data.samples import masks
+from lianpu.experiments import painting
 from lianpu.machine import processor
 from lianpu.metrics import bootstrap, perceptual, suite, translation
 from lianpu.metrics.sources import Source
-from lianpu.randomness import mix
-from lianpu.translator import Reference, Translator
+from lianpu.translator import MATCHER, Translator
 
 RECIPES = {"spade": "tiny-64-spade", "spade-vae": "tiny-64-spade-vae", "cocosnet": "tiny-64-cocosnet"}
 METHODS = ("matcher", *RECIPES)
 SIZE, SIDE = 64, 32  # pixels of a picture; places to a side that matches are judged on: those of the small CoCosNet
 SERIES = 4  # of drawn masks
-DEFORMED = PairSettings(half=0.0)  # both halves, so that the reference shows all paints
 STANDARD = "inception-2015"
 HIGHER = ("ssim", "ms_ssim", "edge_recall", "edge_recall_1px", "edge_precision", "correspondence")
 SHOWN = 12  # rows of the sheet
@@ -101,13 +99,7 @@ def held_out(data: Path, count: int) -> Held:
         raise SystemExit(
             f"{data} does not hold the masks drawn: another series, or another lianpu. Choose a new --work."
         )
-    bent = [
-        pairs.deform(p, np.random.default_rng(mix(SERIES, "own", i)), DEFORMED)
-        for i, p in zip(numbers, pictures, strict=True)
-    ]
-    ring = bootstrap.dice(SERIES, "other", count).permutation(count)
-    other = np.empty(count, np.int64)
-    other[ring] = np.roll(ring, 1)  # one cycle: none is its own
+    bent = [painting.deformed(p, SERIES, i) for i, p in zip(numbers, pictures, strict=True)]
     return Held(
         drawn,
         pictures,
@@ -116,7 +108,7 @@ def held_out(data: Path, count: int) -> Held:
         [truth.places(m, SIDE) for m in drawn],
         np.stack([p for p, _ in bent]),
         np.stack([flow for _, flow in bent]),
-        other,
+        painting.another(count, SERIES),
     )
 
 
@@ -173,22 +165,16 @@ class Painted(NamedTuple):
 
 def paint(method: str, run: Path, lines: np.ndarray, references: np.ndarray) -> Painted:
     """As `lianpu translate` does without options, but that the matcher too paints at 64 px."""
-    if method == "matcher":
-        made = [matcher.match(*two, symmetric="off") for two in zip(lines, references, strict=True)]
-        index = np.stack([matcher.correspondence(m, SIDE).index.ravel() for m in made])
-        return Painted(np.stack([m.pixels for m in made]), index)
-    painter = Translator(run)
-    results = [
-        painter.translate(ink, Reference(pixels, palette.paints(pixels), ()))
-        for ink, pixels in zip(lines, references, strict=True)
-    ]
-    pixels = np.stack([r.pixels for r in results])
+    painter = Translator(MATCHER if method == "matcher" else run)
+    made = [painting.paint(painter, *two, SIDE) for two in zip(lines, references, strict=True)]
+    pixels = np.stack([one.pixels for one in made])
     if not painter.matches:
         return Painted(pixels)
-    index = np.stack([r.match.index for r in results if r.match is not None])
+    index = np.stack([one.index for one in made if one.index is not None])
     if index.shape[1:] != (SIDE, SIDE):
         raise SystemExit(f"{run.name} matches {index.shape[1:]} places, and matches are judged on {SIDE} x {SIDE}.")
-    return Painted(pixels, index.reshape(len(index), -1), np.stack([r.warped for r in results if r.warped is not None]))
+    warped = [one.warped for one in made if one.warped is not None]
+    return Painted(pixels, index.reshape(len(index), -1), np.stack(warped) if warped else None)
 
 
 # --- measuring ------------------------------------------------------------------------------------

@@ -508,6 +508,7 @@ def inspect(path: Path) -> dict[str, Any]:
             "path": str(path),
             "recipe": plan["recipe"],
             "data": plan["data"],
+            **({"teacher": plan["teacher"]} if plan.get("teacher") else {}),
             "ticks": len(ticks),
             "last": ticks[-1] if ticks else None,
             **_measured(path),

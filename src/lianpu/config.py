@@ -289,6 +289,8 @@ class DiganConfig:
     """The same in DT, which finds what moves with the head."""
     layers: int = 4
     """Layers of DV, DL, and of each part of M."""
+    residual: bool = False
+    """Whether M adds to a code instead of making it anew; in neither paper. It then need not learn who the face is."""
     width: int = 16
     """Channels of DS and DT at half the picture's size; they double at every halving."""
     grid: int = 5

@@ -284,9 +284,10 @@ def albedo_rank(details: Tensor) -> Tensor:
     """Yan et al. 2024, "Albedo map regularization loss": L_regA = |K A|_*, the sum of the singular values of the batch's details (n, d).
 
     Of all pictures of the global batch: it is no mean over rows. n rows of length r that are one have r sqrt(n), n that have nothing in
-    common r n.
+    common r n. Of numbers that are not finite it is NaN, where LAPACK would raise an error of its own.
     """
-    return torch.linalg.svdvals(details).sum()
+    finite = torch.where(details.isfinite(), details, 0)
+    return torch.linalg.svdvals(finite).sum() + 0 * details.sum()
 
 
 def parameter_cycle(light: Tensor, light_found: Tensor, view: Tensor, view_found: Tensor) -> Tensor:

@@ -133,15 +133,11 @@ _HALF = PairSettings(easy=0.35, hard=0.15)
 def _translators(size: str) -> dict[str, TranslateConfig]:
     """The rows of Yan et al. 2023, Table 2, at a size both networks come in; SPADE without an encoder never sees the reference."""
     coco, spade = getattr(CocosNetConfig, size), getattr(SpadeConfig, size)
-    found = {
+    return {
         "cocosnet": TranslateConfig(net=coco(), pairs=_HALF),
         "spade": TranslateConfig(net=spade(), weights=_OF_SPADE, pairs=replace(_OWN, recolour=0.0)),
         "spade-vae": TranslateConfig(net=spade(vae=True), weights=_VAE, pairs=_OWN),
     }
-    if size == "paper":
-        return found
-    # small networks bear larger steps: at these, CoCosNet paints inside the lines in the reference's colours after 2 kimg
-    return {name: replace(config, lr_g=5e-4, lr_d=1e-3) for name, config in found.items()}
 
 
 _TRANSLATE_SAY = {

@@ -88,7 +88,8 @@ def teacher(net: StyleGAN2Config) -> tuple[Generator, features.Critic]:
         return Generator(net).requires_grad_(False).eval(), features.Critic(Discriminator(net))
 
 
-def task(c: RunConfig, world: World) -> GanTask | TranslateTask | LiftTask:
+def task(c: RunConfig, world: World | None = None) -> GanTask | TranslateTask | LiftTask:
+    world = world or World()
     if isinstance(c, LiftConfig):
         return LiftTask(c, *teacher(c.net.teacher), world)
     return GanTask(c, world) if isinstance(c, TrainConfig) else TranslateTask(c, world, perceptual(c.features))

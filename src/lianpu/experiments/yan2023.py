@@ -85,7 +85,7 @@ SCALES: dict[str, Scale] = {
         ),
         Scale(
             "paper", "256 px, 25000 kimg a run as the recipes say; needs CUDA", "yan2023", 25000, 3564, 256,
-            (50, 100, 300), 10000, painters="yan2023", painter_kimg=1000, threads=0, needs_cuda=True,
+            (50, 100, 300), 10000, painters="yan2023", painter_kimg=500, threads=0, needs_cuda=True,
         ),
         Scale(
             "rehearsal", "32 px, 0.2 kimg a run: shows in minutes that everything works, and nothing about the methods", "tiny-32", 0.2,

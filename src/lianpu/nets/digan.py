@@ -38,6 +38,7 @@ VIEW, LIGHT = 6, 4  # numbers of a view (pitch, yaw, roll, x, y, z) and of a lig
 SLOPE = 0.2
 OF_NORM = 4  # channels in a group of GroupNorm
 PARTS = 4  # a partial convolution convolves one of so many
+FLAT = 0.1  # of the usual size are DS's last weights at first: a mesh of random depth folds wherever it is turned
 BORDER_COLUMNS = 2  # to the left and right, whose depth is the background's
 
 
@@ -127,10 +128,12 @@ class M(nn.Module):
             for features in (c.teacher.w_dim, LIGHT, VIEW)
         )
         self.joined = nn.Sequential(*part(c.hidden, c.teacher.w_dim))
+        self.residual = c.residual
 
     def forward(self, w: Tensor, light: Tensor, view: Tensor) -> Tensor:
         """w (n, w_dim), raw light (n, 4), raw view (n, 6) -> w' (n, w_dim)."""
-        return self.joined(self.style(w) + self.light(light) + self.view(view))
+        made = self.joined(self.style(w) + self.light(light) + self.view(view))
+        return w + made if self.residual else made
 
 
 # ----------------------------------------------------------------------------------------------------------------------- DS
@@ -171,6 +174,8 @@ class DS(nn.Module):
             _conv(c.width, c.width, 5), _norm(c.width), nn.ReLU(),
             _conv(c.width, 1, 5, bias=True),
         )  # fmt: skip
+        with torch.no_grad():
+            self.head[-1].weight.mul_(FLAT)  # type: ignore[operator]
 
     def forward(self, w0: Tensor, features: Tensor) -> Tensor:
         h = self.up(self.mlp(w0)[:, :, None, None]) + self.inject(features.to(w0))

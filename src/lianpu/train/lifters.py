@@ -4,7 +4,6 @@ same faces turned, relit and taken apart.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import repeat
@@ -22,7 +21,7 @@ from lianpu.nets import features
 from lianpu.nets.digan import Digan, Face, frontal, paint
 from lianpu.nets.stylegan2 import Discriminator, Generator
 from lianpu.randomness import generator
-from lianpu.render import camera, surface
+from lianpu.render import camera, frames, surface
 from lianpu.render.views import Seen
 from lianpu.train.lift import LiftTask
 from lianpu.train.run import Rehearsal
@@ -180,18 +179,16 @@ class LifterRun:
         student = self.task.G3D_ema
         face = student(w, self.G2D)
         V, L = face.view, face.light
-        depth = 1 - 2 * (face.depth - camera.NEAR) / (camera.FAR - camera.NEAR)  # near is white
-        normals = surface.normals(face.depth) * torch.tensor([1.0, -1.0, 1.0], device=w.device)[:, None, None]  # y up
         front = torch.zeros_like(V)
-        turned = (torch.eye(6, device=w.device)[1] * math.radians(yaw) / camera.ROTATION + front for yaw in TURNS)
+        turned = (camera.raw_view(yaw).to(V) for yaw in TURNS)
         lit = (torch.tensor([[*LAMP, *direction]], device=w.device) for direction in RELIT)
         return [
             paint(self.G2D, w)[0],
             student.look(face, V, L).image,
             face.picture,
             *(student.look(face, view, frontal(L)).image for view in turned),
-            depth[:, None].expand(-1, 3, -1, -1),
-            normals,
+            frames.depth_picture(face.depth),
+            frames.normal_picture(surface.normals(face.depth)),
             face.albedo,
             *(student.look(face, front, light).image for light in lit),
         ]
