@@ -28,6 +28,7 @@ __all__ = [
     "move",
     "pose",
     "project",
+    "raw_view",
     "unproject",
 ]
 
@@ -74,6 +75,11 @@ class Pose(NamedTuple):
     """(n, 3)"""
 
 
+def raw_view(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> Tensor:
+    """The raw view (1, 6) of angles in degrees, without a shift."""
+    return torch.tensor([[pitch, yaw, roll, 0.0, 0.0, 0.0]]) / math.degrees(ROTATION)
+
+
 def pose(view: Tensor) -> Pose:
     """A raw view (n, 6) in [-1, 1] as a motion: pitch, yaw and roll, times 60 degrees; x and y, times 0.1; z, times 0.01.
 
@@ -95,7 +101,7 @@ def _matrix(*rows: list[Tensor]) -> Tensor:
 
 def _product(a: Tensor, b: Tensor) -> Tensor:
     """a b of (n, 3, 3) each. Not `@`: autocast would round a matrix product to bfloat16, and its order of summation may follow n."""
-    return (a[..., :, None] * b.mT[..., None, :, :]).sum(-1)
+    return (a[..., :, None, :] * b.mT[..., None, :, :]).sum(-1)
 
 
 def move(points: Tensor, pose: Pose) -> Tensor:
