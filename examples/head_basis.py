@@ -38,6 +38,7 @@ MACROS = {
 }
 FAINT = 4e-4  # decimetres: what a target moves less is left out
 DOWN = 1.62  # decimetres from the eyes to the cut
+NECK = 0.72  # decimetres from its middle: what lies farther aside, below the jaw, is shoulder
 
 
 def mesh(text: str) -> tuple[np.ndarray, dict[str, list[list[int]]]]:
@@ -68,20 +69,27 @@ def basis(wheel: Path) -> dict[str, np.ndarray]:
     with zipfile.ZipFile(wheel) as archive:
         vertices, groups = mesh(archive.read(ROOT + "3dobjs/base.obj").decode())
         n = len(vertices)
-        members = {m.removeprefix(ROOT + "targets/").removesuffix(".target.gz"): m for m in archive.namelist() if m.endswith(".target.gz")}
+        members = {
+            m.removeprefix(ROOT + "targets/").removesuffix(".target.gz"): m
+            for m in archive.namelist()
+            if m.endswith(".target.gz")
+        }
 
         def read(name: str) -> np.ndarray:
             return target(archive.read(members[name]), n)
 
         start = read(START)
         moved = {name: read(name) for name in sorted(members) if name.split("/")[0] in FOLDERS}
-        moved |= {"expression/" + name.rsplit("/", 1)[1]: read(name) for name in sorted(members) if name.startswith(FACES)}
+        moved |= {
+            "expression/" + name.rsplit("/", 1)[1]: read(name) for name in sorted(members) if name.startswith(FACES)
+        }
         moved |= {to: read(name) - (start if "universal" not in name else 0) for to, name in MACROS.items()}
     vertices = vertices + start
     eyeballs = [groups["helper-l-eye"], groups["helper-r-eye"]]
     level = np.mean([vertices[v, 1] for faces in eyeballs for face in faces for v in face]) - DOWN
     body = np.array(groups["body"])
-    body = body[(vertices[body][..., 1] > level).any(1) & (np.abs(vertices[body][..., 0]) < 1.05).all(1)]
+    x, y, _ = vertices[body].transpose(2, 0, 1)
+    body = body[(y > level).any(1) & ((y > level + 0.55) | (np.abs(x) < NECK)).all(1)]
     used = np.unique(body)
     order = [*used, *(v for faces in eyeballs for v in np.unique(faces))]
     number = {int(v): i for i, v in enumerate(order)}
@@ -120,7 +128,9 @@ def main() -> None:
     given.to.mkdir(parents=True, exist_ok=True)
     file = given.to / "basis.npz"
     np.savez_compressed(file, **made)
-    print(f"{file}: {file.stat().st_size / 1e6:.2f} MB, {len(made['vertices'])} vertices, {len(made['quads'])} faces, {len(made['names'])} targets")
+    print(
+        f"{file}: {file.stat().st_size / 1e6:.2f} MB, {len(made['vertices'])} vertices, {len(made['quads'])} faces, {len(made['names'])} targets"
+    )
 
 
 if __name__ == "__main__":

@@ -31,7 +31,9 @@ def encode(levels: np.ndarray) -> bytes:
     h, w = levels.shape[:2]
     step = 2 * (1 if levels.ndim == 2 else 3)
     rows = levels.astype(">u2").reshape(h, -1).view(np.uint8)
-    filtered = np.concatenate([np.ones((h, 1), np.uint8), rows], 1)  # filter 1: each byte less that of the pixel before it
+    filtered = np.concatenate(
+        [np.ones((h, 1), np.uint8), rows], 1
+    )  # filter 1: each byte less that of the pixel before it
     filtered[:, 1 + step :] -= rows[:, :-step]
     head = struct.pack(">IIBBBBB", w, h, 16, 0 if levels.ndim == 2 else 2, 0, 0, 0)
     chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(filtered.tobytes(), 6)), (b"IEND", b""))

@@ -41,8 +41,8 @@ from lianpu.errors import DataError, ResourceError, Stopped, UsageError
 __all__ = ["LARGEST", "SMALLEST", "Drawn", "Head", "Seen", "draw", "head", "read", "write"]
 
 SMALLEST, LARGEST = 16, 1024  # pixels
-SCALE = 0.049  # camera units to a decimetre: chin to crown is 0.11 of a frame 0.175 high
-DROP = 0.002  # the eyes lie a little below the middle, for what is worn above
+SCALE = 0.0465  # camera units to a decimetre: chin to crown is 0.11 of a frame 0.175 high
+DROP = 0.0065  # the eyes lie a little below the middle, for what is worn above
 DEPTHS = (0.8, 1.2)  # what levels 0 and 65535 of a depth file mean
 YAW, PITCH, ROLL = 45.0, 15.0, 8.0  # degrees
 FOLDERS = ("depth", "canonical", "normals", "albedo", "damage", "intact", "intact_depth")
@@ -97,7 +97,7 @@ class Head:
             pose = camera.pose(torch.tensor([list(view)], dtype=torch.float64))
             points = camera.move(torch.from_numpy(self.points[None].astype(np.float64)), pose).float()
             turned = self.normals.astype(np.float64) @ pose.rotation[0].numpy().T
-            turned *= [1, 1, -1]  # the camera's z runs away from the viewer
+            turned[:, 2] *= -1  # the camera's z runs away from the viewer
             faces = torch.from_numpy(self.triangles)
             at = rasterise.rasterise(points, faces, size)
             depth = at.depth[0].numpy()
@@ -115,7 +115,9 @@ class Head:
             shaded, damaged = albedo.copy(), np.zeros(wide * wide)
             n, colour, missing, place = np.split(fine[on], [3, 6, 7], 1)
             colour = colour * heads_surface.grain(place, self.surface.grain)[:, None]
-            crack = np.max([np.zeros(len(place)), *(c.at(place) for c in self.surface.cracks)], 0) * (missing[:, 0] < 0.5)
+            crack = np.max([np.zeros(len(place)), *(c.at(place) for c in self.surface.cracks)], 0) * (
+                missing[:, 0] < 0.5
+            )
             colour = colour * (1 - 0.72 * crack)[:, None]
             lamp = lit.light(torch.tensor([list(light)], dtype=torch.float64))
             direction = lamp.direction[0].numpy()
@@ -129,6 +131,16 @@ class Head:
 
         return Seen(eight(shaded), eight(albedo), depth, normal.astype(np.float32), eight(damaged)[..., 0])
 
+    def depth(self, size: int) -> np.ndarray:
+        """(size, size) float32: its depth as it looks straight ahead, 1.2 where empty."""
+        import torch
+
+        from lianpu.render import rasterise
+
+        with _one_thread():
+            faces = torch.from_numpy(self.triangles)
+            return rasterise.rasterise(torch.from_numpy(self.points[None]), faces, size).depth[0].numpy()
+
     def ply(self) -> bytes:
         """The mesh as a binary PLY, y up, in colour."""
         corners = np.empty(len(self.points), [("p", "<f4", 3), ("n", "<f4", 3), ("c", "u1", 3)])
@@ -138,7 +150,10 @@ class Head:
         corners["c"] = np.floor(np.clip(self.surface.albedo, 0, 1) * 255 + 0.5)
         faces = np.empty(len(self.triangles), [("k", "u1"), ("i", "<i4", 3)])
         faces["k"], faces["i"] = 3, self.triangles
-        names = [*(f"float {k}" for k in ("x", "y", "z", "nx", "ny", "nz")), *(f"uchar {k}" for k in ("red", "green", "blue"))]
+        names = [
+            *(f"float {k}" for k in ("x", "y", "z", "nx", "ny", "nz")),
+            *(f"uchar {k}" for k in ("red", "green", "blue")),
+        ]
         head = ["ply", "format binary_little_endian 1.0", f"comment lianpu {__version__}, synthetic clay head, CC0-1.0"]
         head += [f"element vertex {len(corners)}", *(f"property {name}" for name in names)]
         head += [f"element face {len(faces)}", "property list uchar int vertex_indices", "end_header", ""]
@@ -213,7 +228,7 @@ def draw(seed: int, index: int, size: int = 256, *, views: int = 1, damage: floa
     view, light, ground = _circumstances(seed, index)
     seen = one.see(view, light, size, ground)
     intact = head(seed, identity).see(view, light, size, ground) if damaged else None
-    canonical = one.see(size=size).depth if size else seen.depth
+    canonical = one.depth(size)
     label = {
         **one.label, "seed": seed, "index": index, "yaw": round(view[1] * 60, 4), "pitch": round(view[0] * 60, 4),
         "roll": round(view[2] * 60, 4), "view": view, "light": light, "ground": ground,
@@ -229,13 +244,13 @@ def _circumstances(seed: int, index: int) -> tuple[list[float], list[float], lis
         dice("pitch", -PITCH, PITCH) / 60, yaw / 60, dice("roll", -ROLL, ROLL) / 60,
         dice("x", -0.06, 0.06), dice("y", -0.04, 0.04), dice("z", -0.4, 0.4),
     ]  # fmt: skip
-    ambient, diffuse = dice("ambient", 0.14, 0.42), dice("diffuse", 0.55, 0.95)
+    ambient, diffuse = dice("ambient", 0.18, 0.46), dice("diffuse", 0.62, 1.0)
     turn = math.pi * (2 * dice.unit("light.turn") - 1)
     aside, above = 0.85 * math.sin(turn) * dice.unit("light.aside") ** 0.5, dice("light.above", -1.0, 0.25)
     light = [2 * ambient - 1, 2 * diffuse - 1, aside, above]
     tone = dice.pick("ground", {"dark": 0.6, "middle": 0.25, "light": 0.15})
     level = dice("ground.level", *{"dark": (0.05, 0.2), "middle": (0.3, 0.5), "light": (0.65, 0.85)}[tone])
-    ground = [level * (1 + dice(f"ground.{c}", -0.06, 0.06)) for c in "rgb"]
+    ground = [level * (1 + dice(f"ground.{c}", -0.04, 0.04)) for c in "rgb"]
     return tuple([round(x, 6) for x in values] for values in (view, light, ground))  # type: ignore[return-value]
 
 
@@ -257,7 +272,9 @@ class _Job:
 
     def whole(self) -> bool:
         names = [self.to / f"{i:05d}.png" for i in self.indices]
-        return all(path.exists() for path in (*names, *([self.to / f"mesh/{self.identity:05d}.ply"] if self.mesh else [])))
+        return all(
+            path.exists() for path in (*names, *([self.to / f"mesh/{self.identity:05d}.ply"] if self.mesh else []))
+        )
 
 
 def write(
@@ -275,7 +292,14 @@ def write(
     stamp = to / "series.json"
     if to.exists() and not (to.is_dir() and (stamp.exists() or not any(to.iterdir()))):
         raise DataError(f"{to.name} holds something else than drawn heads.", str(to), "Choose a new folder for --to.")
-    series = {"drawn by": f"lianpu {__version__}", "what": "heads", "seed": seed, "size": size, "views": views, "damage": damage}
+    series = {
+        "drawn by": f"lianpu {__version__}",
+        "what": "heads",
+        "seed": seed,
+        "size": size,
+        "views": views,
+        "damage": damage,
+    }
     line = json.dumps(series) + "\n"
     keep = n if stamp.exists() and stamp.read_text(encoding="utf-8") == line else 0
     if keep == 0 and stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")).get("what") != "heads":
@@ -299,7 +323,9 @@ def write(
                 progress(done, n)
     except KeyboardInterrupt as stop:
         code = getattr(stop, "exit_code", 130)
-        raise Stopped(f"stopped at {done} of {n} pictures.", str(to), "Run it again: it goes on.", exit_code=code) from None
+        raise Stopped(
+            f"stopped at {done} of {n} pictures.", str(to), "Run it again: it goes on.", exit_code=code
+        ) from None
     names = [f"{i:05d}.png" for i in range(n)]
     lines = ({"file_name": name, **provenance.read_recipe(to / name)["head"]} for name in names)
     files.atomic_write(to / "metadata.jsonl", "".join(json.dumps(row) + "\n" for row in lines))
@@ -323,7 +349,13 @@ def png(seed: int, index: int, size: int, views: int, damage: float) -> bytes:
 
 
 def _png(drawn: Drawn, size: int, views: int, damage: float) -> bytes:
-    subject = {"seed": drawn.label["seed"], "index": drawn.label["index"], "size": size, "views": views, "damage": damage}
+    subject = {
+        "seed": drawn.label["seed"],
+        "index": drawn.label["index"],
+        "size": size,
+        "views": views,
+        "damage": damage,
+    }
     recipe = {
         "verb": "sample", "what": "heads", "subject": subject, "head": drawn.label, "data": {"rights": "known", "licences": ["CC0-1.0"]},
     }  # fmt: skip
@@ -334,7 +366,9 @@ def _write_one(job: _Job) -> int:
     """The files of one identity; a picture comes after its maps, so that where it is all are."""
     if job.mesh:
         damaged = Dice(job.seed, job.identity, "head").chance("damaged", job.damage)
-        files.atomic_write(job.to / f"mesh/{job.identity:05d}.ply", head(job.seed, job.identity, damaged).ply(), durable=False)
+        files.atomic_write(
+            job.to / f"mesh/{job.identity:05d}.ply", head(job.seed, job.identity, damaged).ply(), durable=False
+        )
     for index in job.indices:
         drawn = draw(job.seed, index, job.size, views=job.views, damage=job.damage)
         seen, intact = drawn.seen, drawn.intact
@@ -355,7 +389,9 @@ def _write_one(job: _Job) -> int:
 
 
 def _lost(job: _Job) -> int:
-    raise ResourceError(f"the process that drew head {job.identity} was ended from outside.", str(job.to), "Run it again: it goes on.")
+    raise ResourceError(
+        f"the process that drew head {job.identity} was ended from outside.", str(job.to), "Run it again: it goes on."
+    )
 
 
 def _remove_from(to: Path, first: int, views: int) -> None:
@@ -396,11 +432,15 @@ def read(folder: Path | str, count: int | None = None) -> Truth:
     """The first `count` heads of a folder that `write` filled (all if None)."""
     folder = Path(folder)
     try:
-        rows = [json.loads(line) for line in (folder / "metadata.jsonl").read_text(encoding="utf-8").splitlines()][:count]
+        rows = [json.loads(line) for line in (folder / "metadata.jsonl").read_text(encoding="utf-8").splitlines()][
+            :count
+        ]
         numbers = {k: np.array([row[k] for row in rows], np.float32) for k in ("view", "light")}
         identity = np.array([row["identity"] for row in rows], np.int64)
     except (OSError, ValueError, KeyError, TypeError):
-        raise DataError("this is not a folder of drawn heads.", str(folder), "lianpu data sample heads --to FOLDER makes one.") from None
+        raise DataError(
+            "this is not a folder of drawn heads.", str(folder), "lianpu data sample heads --to FOLDER makes one."
+        ) from None
     names = [row["file_name"] for row in rows]
 
     def depths(name: str) -> np.ndarray:
@@ -408,4 +448,6 @@ def read(folder: Path | str, count: int | None = None) -> Truth:
 
     pictures = np.stack([images.decode(images.read_bytes(folder / file)).pixels for file in names])
     normals = np.stack([maps.read(folder / "normals" / file, -1, 1) for file in names])
-    return Truth(pictures, depths("depth"), depths("canonical"), normals, numbers["view"], numbers["light"], identity, rows)
+    return Truth(
+        pictures, depths("depth"), depths("canonical"), normals, numbers["view"], numbers["light"], identity, rows
+    )

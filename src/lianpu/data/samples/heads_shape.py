@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from lianpu.data.samples.plan import Dice
 
@@ -22,7 +22,7 @@ __all__ = ["PARTS", "Shape", "normals", "sculpt"]
 
 PARTS = ("face", "eyes", "hair", "cap", "bun", "ribbon", "board", "brow", "beard", "collar", "robe")
 MIDDLE = 0.45  # z of the head's middle in the basis, between the ears
-NOSE_TIP, NOSE_ROOT, NOSE_BASE = 1585, 132, 317  # vertices of the basis on its middle line
+NOSE_TIP, NOSE_ROOT, NOSE_BASE = 294, 132, 317  # vertices of the basis on its middle line
 LAID_ASIDE = (  # targets that move the head as a whole, or deform what a warrior does not
     "head/head-trans", "neck/measure", "neck/neck-trans", "ears/l-ear-shape", "ears/r-ear-shape", "ears/l-ear-wing",
     "ears/r-ear-wing", "chin/chin-triangle", "expression/",
@@ -116,7 +116,7 @@ def subdivide(quads: np.ndarray, n: int) -> tuple[sparse.csr_matrix, np.ndarray]
     rim = sparse.csr_matrix((np.full(2 * len(border), 1 / 8), (border.ravel(), border[:, ::-1].ravel())), (n, n))
     rim = rim + sparse.diags(np.full(n, 0.75))
     V = sparse.diags((~on_border).astype(float)) @ inside + sparse.diags(on_border.astype(float)) @ rim
-    matrix = sparse.vstack([V, E, F]).tocsr()
+    matrix = sparse.csr_matrix(sparse.vstack([V, E, F]))
     edge_of = n + which
     new = np.stack([quads, edge_of, np.repeat(n + e + np.arange(f)[:, None], 4, 1), np.roll(edge_of, 1, 1)], -1)
     return matrix, new.reshape(-1, 4)
@@ -174,17 +174,26 @@ def coefficients(dice: Dice) -> dict[str, float]:
         out[name] = value
     # almond lids, and brows drawn together
     for side in ("left", "right"):
-        out[f"expression/eye-{side}-slit"] = dice("slit", -0.1, 0.7) + 0.06 * rng.normal()
+        out[f"expression/eye-{side}-slit"] = dice("slit", -0.35, 0.55) + 0.06 * rng.normal()
         out[f"eyes/{side[0]}-eye-scale-incr"] = dice("eyes", 0.1, 0.8)
         out[f"eyes/{side[0]}-eye-corner2-up"] = dice("almond", 0, 0.7)
-        out[f"expression/eyebrows-{side}-down"] = max(0.0, dice("frown", -0.3, 0.7))
+        out[f"expression/eyebrows-{side}-down"] = max(0.0, dice("frown", -0.7, 0.6))
     out["expression/mouth-compression"] = max(0.0, dice("lips", -0.6, 0.5))
     out["expression/mouth-corner-puller"] = max(0.0, dice("smile", -0.4, 0.5))
     out["expression/mouth-depression"] = max(0.0, dice("stern", -0.5, 0.5))
     return {name: float(value) for name, value in out.items() if value > 0}
 
 
-SPREAD = {"head": 0.3, "nose": 0.28, "mouth": 0.32, "chin": 0.34, "cheek": 0.4, "ears": 0.25, "neck": 0.12, "eyes": 0.25}
+SPREAD = {
+    "head": 0.3,
+    "nose": 0.28,
+    "mouth": 0.32,
+    "chin": 0.34,
+    "cheek": 0.4,
+    "ears": 0.25,
+    "neck": 0.12,
+    "eyes": 0.25,
+}
 
 
 def _formed(weights: dict[str, float]) -> np.ndarray:
@@ -208,7 +217,7 @@ class _Surface:
         self.points = basis().smooth @ points
         self.normals = normals(self.points, basis().fine)
 
-    def at(self, places: np.ndarray, tree: cKDTree, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def at(self, places: np.ndarray, tree: KDTree, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Points and normals (k, 3) at the places (k, d) that `tree` was made for, between the five nearest vertices."""
         far, near = tree.query(places, 5)
         w = 1 / (far + 0.01) ** 2
@@ -230,17 +239,17 @@ def _rest() -> np.ndarray:
 
 
 @functools.cache
-def _front() -> tuple[cKDTree, np.ndarray]:
+def _front() -> tuple[KDTree, np.ndarray]:
     """The vertices of the face that are seen from the front, by x and y: neither the mouth's inside nor the eyes."""
     points = _rest()
     facing = normals(points, basis().fine)[:, 2] > 0.15
     eyes = np.zeros(len(points), bool)
     eyes[np.unique(basis().fine[_is_eye()])] = True
     some = np.flatnonzero(facing & ~eyes & (points[:, 2] > 0.1))
-    pairs = cKDTree(points[some, :2]).query_ball_point(points[some, :2], 0.05)
+    pairs = KDTree(points[some, :2]).query_ball_point(points[some, :2], 0.05)
     outer = [points[i, 2] > points[some[near], 2].max() - 0.1 for i, near in zip(some, pairs, strict=True)]
     among = some[np.array(outer)]
-    return cKDTree(points[among, :2]), among
+    return KDTree(points[among, :2]), among
 
 
 def _is_eye() -> np.ndarray:
@@ -371,11 +380,17 @@ def _curve(*points: tuple[float, ...], n: int = 28) -> np.ndarray:
 def _taper(n: int, start: float = 0.0, end: float = 0.0, most: float = 0.35) -> np.ndarray:
     """(n,) 0 to 1 to 0 along a stroke: thickest at `most`; ends as thick as said, and the very ends closed."""
     t = np.linspace(0, 1, n)
-    body = np.where(t < most, start + (1 - start) * np.sin(np.pi / 2 * t / most), end + (1 - end) * np.cos(np.pi / 2 * (t - most) / (1 - most)))
+    body = np.where(
+        t < most,
+        start + (1 - start) * np.sin(np.pi / 2 * t / most),
+        end + (1 - end) * np.cos(np.pi / 2 * (t - most) / (1 - most)),
+    )
     return np.maximum(body * np.clip(np.minimum(t, 1 - t) * n / 1.5, 0, 1), 1e-3)
 
 
-def _on_face(surface: _Surface, plan: np.ndarray, wide: np.ndarray, high: np.ndarray, sink: float, **how: Any) -> tuple[np.ndarray, np.ndarray]:
+def _on_face(
+    surface: _Surface, plan: np.ndarray, wide: np.ndarray, high: np.ndarray, sink: float, **how: Any
+) -> tuple[np.ndarray, np.ndarray]:
     """A bar laid on the face along `plan` (k, 2) of the unmodified one."""
     path, up = surface.front(plan[:, 0], plan[:, 1])
     for _ in range(3):  # the vertices it runs along are not in a line
@@ -424,9 +439,18 @@ def sculpt(dice: Dice) -> Shape:
     label = {"headgear": kind}
     label |= _brows_and_beard(dice, made, surface)
     _clothes(dice, made, surface)
-    ears = {f"ear {s}": base[_weight(f"ears/{t}-ear-trans-up") > 0.5].mean(0) for s, t in (("left", "l"), ("right", "r"))}
-    marks = {"nose tip": base[NOSE_TIP], "nose root": base[NOSE_ROOT], "nose base": base[NOSE_BASE], "crown": crown, **ears}
-    return Shape(*(np.concatenate(a) for a in (made.points, made.quads, made.part, made.place)), marks, label)
+    ears = {
+        f"ear {s}": base[_weight(f"ears/{t}-ear-trans-up") > 0.5].mean(0) for s, t in (("left", "l"), ("right", "r"))
+    }
+    marks = {
+        "nose tip": base[NOSE_TIP],
+        "nose root": base[NOSE_ROOT],
+        "nose base": base[NOSE_BASE],
+        "crown": crown,
+        **ears,
+    }
+    points, quads, part, place = (np.concatenate(a) for a in (made.points, made.quads, made.part, made.place))
+    return Shape(points, quads, part, place, marks, label)
 
 
 def _headgear(dice: Dice, made: _Making, kind: str, crown: np.ndarray, hair: np.ndarray) -> None:
@@ -436,25 +460,34 @@ def _headgear(dice: Dice, made: _Making, kind: str, crown: np.ndarray, hair: np.
         lean /= np.linalg.norm(lean)
         k = 36
         t = np.linspace(0, 1, k)
-        wide = size * np.interp(t, [0, 0.18, 0.36, 0.48, 0.62, 0.78, 0.9, 0.97, 1], [0.34, 0.26, 0.23, 0.29, 0.33, 0.31, 0.23, 0.13, 0.001])
+        wide = size * np.interp(
+            t, [0, 0.18, 0.36, 0.48, 0.62, 0.78, 0.9, 0.97, 1], [0.24, 0.23, 0.22, 0.29, 0.33, 0.31, 0.23, 0.13, 0.001]
+        )
         if kind == "cap":  # the bun under its cloth
-            wide = 0.9 * size * np.interp(t, [0, 0.3, 0.6, 0.8, 0.93, 1], [0.4, 0.34, 0.33, 0.28, 0.15, 0.001])
-        long = size * dice("bun.long", 0.46, 0.66)
+            wide = size * np.interp(t, [0, 0.3, 0.55, 0.75, 0.9, 0.97, 1], [0.46, 0.42, 0.37, 0.3, 0.19, 0.09, 0.001])
+        long = size * dice("bun.long", 0.46, 0.66) * (0.7 if kind == "cap" else 1)
         bend = 0.14 * np.sin(np.pi * t * 0.8)[:, None] * np.array([dice("bun.bend", -1, 1), 0, dice("bun.fold", -1, 1)])
-        path = crown - 0.16 * lean + t[:, None] * lean * (long + 0.16) + bend
+        path = crown - 0.2 * lean + t[:, None] * lean * (long + 0.2) + bend
         flat = dice("bun.flat", 0.75, 1.0)
         up = np.tile([0.2, 0.1, 1.0], (k, 1))
         points, quads = _sweep(path, up, wide, wide * flat, around=72)
         axis = path[:, None].repeat(72, 1).reshape(-1, 3)
         turn = np.tile(np.arange(72) * 2 * np.pi / 72, k)
         twist = 5 * dice("bun.twist", -1, 1) * np.repeat(t, 72)
-        cut = 1 + 0.16 * np.abs(np.sin(int(dice("bun.coils", 2, 5)) * turn / 2 + twist)) + 0.05 * np.abs(np.sin(8 * turn + 2 * twist))
+        cut = (
+            1
+            + 0.16 * np.abs(np.sin(int(dice("bun.coils", 2, 5)) * turn / 2 + twist))
+            + 0.05 * np.abs(np.sin(8 * turn + 2 * twist))
+        )
         if kind != "cap":
             points = axis + (points - axis) * cut[:, None]
         made.add("cap" if kind == "cap" else "bun", (points, quads))
         if kind != "cap":
             ring = slice(6, 12)
-            made.add("ribbon", _sweep(path[ring], up[ring], wide[ring] * 1.12 + 0.01, wide[ring] * flat * 1.12 + 0.01, around=32))
+            made.add(
+                "ribbon",
+                _sweep(path[ring], up[ring], wide[ring] * 1.12 + 0.01, wide[ring] * flat * 1.12 + 0.01, around=32),
+            )
     if kind in ("bun", "parted") and dice.chance("ribbon", 0.8):
         _ribbon(dice, made, hair)
     if kind == "board":
@@ -464,7 +497,7 @@ def _headgear(dice: Dice, made: _Making, kind: str, crown: np.ndarray, hair: np.
 def _over(hair: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """(k,) how far from the head's middle the hair lies in each direction."""
     far = np.linalg.norm(hair, axis=1)
-    away, near = cKDTree(hair / far[:, None]).query(directions / np.linalg.norm(directions, axis=-1, keepdims=True), 6)
+    away, near = KDTree(hair / far[:, None]).query(directions / np.linalg.norm(directions, axis=-1, keepdims=True), 6)
     w = 1 / (away + 0.01)
     return (far[near] * w).sum(-1) / w.sum(-1)
 
@@ -497,7 +530,17 @@ def _board(dice: Dice, made: _Making, hair: np.ndarray) -> None:
     path = np.concatenate([np.zeros((30, 1)), _curve(*zip(lie, z, strict=True), *behind, n=30)], 1)
     up = np.tile([0.0, 1.0, 0.0], (30, 1)) + np.linspace(0, 1, 30)[:, None] ** 4 * np.array([0, 0, 1.0])
     grow = np.linspace(0.85, 1.25, 30)
-    made.add("board", _sweep(path, up, wide * grow * np.clip(_taper(30, 0.6, 0.8), 0, 1), 0.07 * np.clip(_taper(30, 1, 1), 0, 1), square=6, around=24))
+    made.add(
+        "board",
+        _sweep(
+            path,
+            up,
+            wide * grow * np.clip(_taper(30, 0.6, 0.8), 0, 1),
+            0.07 * np.clip(_taper(30, 1, 1), 0, 1),
+            square=6,
+            around=24,
+        ),
+    )
 
 
 def _brows_and_beard(dice: Dice, made: _Making, surface: _Surface) -> dict[str, Any]:
@@ -506,7 +549,12 @@ def _brows_and_beard(dice: Dice, made: _Making, surface: _Surface) -> dict[str, 
     height = dice("brow.height", 0.012, 0.03)
     for side in (-1, 1):
         off = 0.012 * dice.rng(f"brow{side}").normal(size=4)
-        plan = _curve((side * 0.1, 0.235 + off[0]), (side * 0.28, 0.3 + arch + off[1]), (side * 0.45, 0.3 + arch + off[2]), (side * 0.58, 0.2 + off[3]))
+        plan = _curve(
+            (side * 0.1, 0.235 + off[0]),
+            (side * 0.28, 0.3 + arch + off[1]),
+            (side * 0.45, 0.3 + arch + off[2]),
+            (side * 0.58, 0.2 + off[3]),
+        )
         taper = _taper(len(plan), 0.5, 0.1)
         made.add("brow", _on_face(surface, plan, 0.045 * taper, height * taper + 1e-3, 0.004, strands=3, groove=0.12))
     style = dice.pick("moustache", {"none": 0.12, "down": 0.3, "straight": 0.26, "up": 0.32})
@@ -518,7 +566,12 @@ def _brows_and_beard(dice: Dice, made: _Making, surface: _Surface) -> dict[str, 
         wide, high = dice("moustache.wide", 0.04, 0.068), dice("moustache.high", 0.03, 0.05)
         for side in (-1, 1):
             off = 0.015 * dice.rng(f"moustache{side}").normal(size=4)
-            plan = _curve((side * 0.025, -0.56), (side * 0.16, -0.6 + off[0]), (side * (reach * 0.68), turn + off[1]), (side * reach, end + off[2]))
+            plan = _curve(
+                (side * 0.025, -0.56),
+                (side * 0.16, -0.6 + off[0]),
+                (side * (reach * 0.68), turn + off[1]),
+                (side * reach, end + off[2]),
+            )
             taper = _taper(len(plan), 0.55, 0.0, 0.4)
             made.add("beard", _on_face(surface, plan, wide * taper, high * taper, 0.006, strands=4, groove=0.16))
     if dice.chance("goatee", 0.55):
@@ -527,7 +580,9 @@ def _brows_and_beard(dice: Dice, made: _Making, surface: _Surface) -> dict[str, 
         plan = _curve((0.0, -0.885), (0.0, -0.95), (0.004, long))
         taper = _taper(len(plan), 0.4, 0.35, 0.3)
         wide = dice("goatee.wide", 0.05, 0.12)
-        made.add("beard", _on_face(surface, plan, wide * taper, 0.035 * taper, 0.004, strands=5, groove=0.14, around=20))
+        made.add(
+            "beard", _on_face(surface, plan, wide * taper, 0.035 * taper, 0.004, strands=5, groove=0.14, around=20)
+        )
     return label
 
 
@@ -540,12 +595,26 @@ def _clothes(dice: Dice, made: _Making, surface: _Surface) -> None:
     front, back = dice("collar.front", -1.52, -1.4), dice("collar.back", -1.14, -0.98)
     thick, tall = dice("collar.thick", 0.13, 0.2), dice("collar.tall", 0.17, 0.27)
     for layer, (out, down) in enumerate(((1.0, 0.0), (1.16, -0.2))):
-        y = (front + back) / 2 + (front - back) / 2 * np.cos(t) + down + 0.05 * np.sin(2 * t + 6 * dice.unit(f"collar.{layer}"))
+        y = (
+            (front + back) / 2
+            + (front - back) / 2 * np.cos(t)
+            + down
+            + 0.05 * np.sin(2 * t + 6 * dice.unit(f"collar.{layer}"))
+        )
         y = y - 0.3 * (ends[0] + ends[1])  # both ends are tucked down into the robe, as lapels cross
         grow = out * (1 + 0.12 * np.clip((t - 5.4) / 0.9, 0, 1) - 0.1 * ends[0])  # the end lies over the beginning
         path = np.stack([wide * grow * np.sin(t), y, -0.3 + deep * grow * np.cos(t)], 1)
         close = np.clip(_taper(n, 1, 1, 0.5) * 1.5, 0, 1)
-        points = _sweep(path, np.tile([0.0, 1.0, 0.0], (n, 1)), thick * close, tall * close, around=28, strands=int(dice("collar.folds", 3, 7)), groove=0.1, square=2.4)
+        points = _sweep(
+            path,
+            np.tile([0.0, 1.0, 0.0], (n, 1)),
+            thick * close,
+            tall * close,
+            around=28,
+            strands=int(dice("collar.folds", 3, 7)),
+            groove=0.1,
+            square=2.4,
+        )
         made.add("collar", points)
     k, m = 30, 64
     down = np.linspace(0, 1, k)
@@ -556,7 +625,14 @@ def _clothes(dice: Dice, made: _Making, surface: _Surface) -> None:
     a = np.arange(m) * 2 * np.pi / m
     s, c = np.sin(a), np.cos(a)
     fold = 1 + 0.015 * np.sin(9 * a + 14 * down[:, None])
-    points = np.stack([wide_at[:, None] * np.sign(s) * np.abs(s) ** 0.85 * fold, y[:, None] - 0.1 * c * (1 - down[:, None]), -0.3 + deep_at[:, None] * c * fold], -1)
+    points = np.stack(
+        [
+            wide_at[:, None] * np.sign(s) * np.abs(s) ** 0.85 * fold,
+            y[:, None] - 0.1 * c * (1 - down[:, None]),
+            -0.3 + deep_at[:, None] * c * fold,
+        ],
+        -1,
+    )
     i = np.arange(k * m).reshape(k, m)
     quads = np.stack([i[:-1], i[1:], np.roll(i, -1, 1)[1:], np.roll(i, -1, 1)[:-1]], -1).reshape(-1, 4)
     made.add("robe", (points.reshape(-1, 3), quads))

@@ -15,12 +15,17 @@ from lianpu.data.samples.plan import Dice
 __all__ = ["Crack", "Surface", "finish", "grain", "noise"]
 
 CLAYS = {  # fired clay under dust, encoded RGB
-    "grey": (0.52, 0.48, 0.43), "ochre": (0.64, 0.52, 0.39), "red": (0.61, 0.45, 0.36), "dark": (0.44, 0.38, 0.33),
+    "grey": (0.52, 0.48, 0.43), "ochre": (0.62, 0.52, 0.41), "red": (0.59, 0.46, 0.38), "dark": (0.44, 0.38, 0.33),
     "green": (0.53, 0.52, 0.44), "pale": (0.68, 0.60, 0.50),
 }  # fmt: skip
-LACQUER, SOIL, DUST, FRESH = (0.23, 0.18, 0.16), (0.27, 0.22, 0.18), (0.72, 0.66, 0.56), (0.66, 0.46, 0.35)
+LACQUER, SOIL, DUST = (0.23, 0.18, 0.16), (0.27, 0.22, 0.18), (0.72, 0.66, 0.56)
 SKIN_PAINTS = {"flesh": (0.78, 0.59, 0.49), "white": (0.76, 0.73, 0.69), "lacquer": LACQUER, "blue": (0.42, 0.46, 0.56)}
-CLOTH_PAINTS = {"green": (0.33, 0.47, 0.36), "red": (0.58, 0.25, 0.2), "purple": (0.43, 0.32, 0.47), "blue": (0.32, 0.4, 0.55)}
+CLOTH_PAINTS = {
+    "green": (0.33, 0.47, 0.36),
+    "red": (0.58, 0.25, 0.2),
+    "purple": (0.43, 0.32, 0.47),
+    "blue": (0.32, 0.4, 0.55),
+}
 
 
 @dataclass(frozen=True)
@@ -57,10 +62,14 @@ class Surface:
     label: dict[str, object]
 
 
+# The lattice lies askew, so that no edge of it lies along the face's middle.
+_TURNED = np.array([[2, -1, 2], [2, 2, -1], [-1, 2, 2]]) / 3
+
+
 def noise(places: np.ndarray, frequency: float, key: int) -> np.ndarray:
     """(k,) smooth random values in [-1, 1] at places (k, 3), `frequency` of them to a decimetre."""
     lattice = np.random.default_rng(key).uniform(-1, 1, (16, 16, 16)).ravel()
-    at = places * frequency + 100
+    at = places @ _TURNED * frequency + 100
     whole = np.floor(at).astype(np.int64)
     f = at - whole
     f = f * f * (3 - 2 * f)
@@ -83,7 +92,12 @@ def clouds(places: np.ndarray, frequency: float, key: int, octaves: int = 3) -> 
 def grain(places: np.ndarray, key: int) -> np.ndarray:
     """(k,) factor of the albedo: the grain of clay, and dark pits in it."""
     fine = noise(places, 22.0, key)
-    return 1 + 0.035 * fine + 0.03 * noise(places, 9.0, key + 1) - 0.16 * np.clip(noise(places, 14.0, key + 2) - 0.55, 0, 1)
+    return (
+        1
+        + 0.035 * fine
+        + 0.03 * noise(places, 9.0, key + 1)
+        - 0.16 * np.clip(noise(places, 14.0, key + 2) - 0.55, 0, 1)
+    )
 
 
 def finish(shape: Shape, dice: Dice, damaged: bool) -> Surface:
@@ -94,7 +108,7 @@ def finish(shape: Shape, dice: Dice, damaged: bool) -> Surface:
     points, missing, cracks, done = shape.points, np.zeros(len(places)), (), []
     if damaged:
         points, missing, cracks, done = _damage(shape, dice, intact)
-        fresh = np.array(FRESH) * (0.8 + 0.4 * dice.unit("fresh"))
+        fresh = np.array(CLAYS[str(label["clay"])]) * np.array([1.13, 1.03, 0.93]) * dice("fresh", 0.9, 1.3)
         bare = fresh * (1 + 0.12 * clouds(points, 5.0, _key(dice, "bare"))[:, None])
         aged = dice("aged", 0.35, 1.0)
         albedo = np.where(missing[:, None] > 0, aged * bare + (1 - aged) * albedo, albedo)
@@ -115,7 +129,7 @@ def _albedo(shape: Shape, dice: Dice, places: np.ndarray, out: np.ndarray) -> tu
     clay = dice.pick("clay", {"grey": 0.26, "ochre": 0.26, "red": 0.14, "dark": 0.12, "green": 0.12, "pale": 0.1})
     colour = np.array(CLAYS[clay]) * dice("clay.light", 0.88, 1.12)
     albedo = colour * (1 + 0.1 * cloud("mottle", 1.6) + 0.05 * cloud("mottle fine", 6.0))[:, None]
-    albedo = albedo + 0.035 * cloud("warmth", 1.1)[:, None] * np.array([1.0, 0.15, -0.8])
+    albedo = albedo + 0.028 * cloud("warmth", 1.1)[:, None] * np.array([1.0, 0.15, -0.8])
 
     def paint(where: np.ndarray, what: tuple[float, ...], cover: float, strength: float, name: str) -> None:
         """Remains of a coat: `cover` of it is left, torn along a noise."""
@@ -148,9 +162,14 @@ def _hollow(shape: Shape, out: np.ndarray) -> np.ndarray:
     quads, n = shape.quads, len(shape.points)
     middle = shape.points[quads].mean(1)
     count = np.maximum(np.bincount(quads.ravel(), minlength=n), 1)
-    mean = np.stack([np.bincount(quads.ravel(), np.repeat(middle[:, axis], 4), n) for axis in range(3)], 1) / count[:, None]
-    away = mean - shape.points
-    return 9 * (away * out).sum(1) / (np.linalg.norm(shape.points[quads[:, 0]] - shape.points[quads[:, 2]], axis=1).mean() + 1e-9)
+    mean = (
+        np.stack([np.bincount(quads.ravel(), np.repeat(middle[:, axis], 4), n) for axis in range(3)], 1)
+        / count[:, None]
+    )
+    away = ((mean - shape.points) * out).sum(1)
+    for _ in range(2):  # the mesh's own unevenness is no dirt
+        away = np.bincount(quads.ravel(), np.repeat(away[quads].mean(1), 4), n) / count
+    return 13 * away / (np.linalg.norm(shape.points[quads[:, 0]] - shape.points[quads[:, 2]], axis=1).mean() + 1e-9)
 
 
 # ---- damage ----------------------------------------------------------------------------------------------------------
@@ -171,7 +190,7 @@ def _damage(shape: Shape, dice: Dice, out: np.ndarray) -> tuple[np.ndarray, np.n
         missing[gone] = 1
         return bool(gone.any())
 
-    for i in range(int(dice(f"damages", 1, 4.99))):
+    for i in range(int(dice("damages", 1, 4.99))):
         kind = dice.pick(f"damage.{i}", KINDS)
         if kind == "crack":
             cracks.append(_crack(shape, dice, i))
@@ -184,7 +203,9 @@ def _damage(shape: Shape, dice: Dice, out: np.ndarray) -> tuple[np.ndarray, np.n
 def _seen(shape: Shape, dice: Dice, name: str) -> int:
     """A vertex of face or hair in front, drawn at random."""
     on_top = np.isin(shape.part, [PARTS.index(p) for p in ("face", "hair", "cap")])
-    some = np.flatnonzero(on_top & (shape.points[:, 2] > 0.25) & (shape.points[:, 1] > -1.0))
+    x, y, z = shape.place.T
+    hollow = (np.hypot(np.abs(x) - 0.29, y) < 0.3) | (np.hypot(x, y + 0.74) < 0.36)  # behind eyes and lips lies no clay
+    some = np.flatnonzero(on_top & (z > 0.25) & (y > -1.0) & ~hollow)
     return int(some[int(dice.unit(name) * len(some))])
 
 
@@ -192,7 +213,13 @@ def _crack(shape: Shape, dice: Dice, i: int) -> Crack:
     at = shape.place[_seen(shape, dice, f"crack.{i}.at")]
     turn, lean = 2 * np.pi * dice.unit(f"crack.{i}.turn"), dice(f"crack.{i}.lean", -0.3, 0.3)
     across = np.array([np.cos(turn), np.sin(turn), lean])
-    return Crack(at, across / np.linalg.norm(across), dice(f"crack.{i}.width", 0.012, 0.032), dice(f"crack.{i}.reach", 0.5, 1.6), _key(dice, f"crack.{i}"))
+    return Crack(
+        at,
+        across / np.linalg.norm(across),
+        dice(f"crack.{i}.width", 0.012, 0.032),
+        dice(f"crack.{i}.reach", 0.5, 1.6),
+        _key(dice, f"crack.{i}"),
+    )
 
 
 Cut = Callable[[np.ndarray, np.ndarray, np.ndarray, float, str], bool]
@@ -200,8 +227,10 @@ Cut = Callable[[np.ndarray, np.ndarray, np.ndarray, float, str], bool]
 
 def _chip(shape: Shape, dice: Dice, i: int, out: np.ndarray, cut: Cut) -> bool:
     at = _seen(shape, dice, f"chip.{i}.at")
-    size = dice(f"chip.{i}.size", 0.1, 0.34)
-    near = np.linalg.norm(shape.points - shape.points[at], axis=1) < size * (1 + 0.3 * noise(shape.points, 5.0, _key(dice, f"chip.{i}")))
+    size = dice(f"chip.{i}.size", 0.08, 0.27)
+    near = np.linalg.norm(shape.points - shape.points[at], axis=1) < size * (
+        1 + 0.3 * noise(shape.points, 5.0, _key(dice, f"chip.{i}"))
+    )
     return cut(near, shape.points[at] - 0.22 * size * out[at], out[at], 0.02, f"chip.{i}.rough")
 
 
@@ -211,7 +240,13 @@ def _nose(shape: Shape, dice: Dice, i: int, out: np.ndarray, cut: Cut) -> bool:
     outward = np.array([dice("nose.side", -0.25, 0.25), -along[2], along[1]])
     outward /= np.linalg.norm(outward)
     near = np.linalg.norm((shape.points - (tip + root) / 2) * [1, 0.75, 1], axis=1) < 0.36
-    return cut(near & (shape.points[:, 1] > base[1] - 0.03), tip - dice("nose.depth", 0.07, 0.13) * outward, outward, 0.016, "nose.rough")
+    return cut(
+        near & (shape.points[:, 1] > base[1] - 0.03),
+        tip - dice("nose.depth", 0.07, 0.13) * outward,
+        outward,
+        0.016,
+        "nose.rough",
+    )
 
 
 def _ear(shape: Shape, dice: Dice, i: int, out: np.ndarray, cut: Cut) -> bool:
@@ -226,7 +261,9 @@ def _ear(shape: Shape, dice: Dice, i: int, out: np.ndarray, cut: Cut) -> bool:
 
 
 def _bun(shape: Shape, dice: Dice, i: int, out: np.ndarray, cut: Cut) -> bool:
-    high = np.isin(shape.part, [PARTS.index("bun"), PARTS.index("ribbon")]) & (shape.points[:, 1] > shape.marks["crown"][1])
+    high = np.isin(shape.part, [PARTS.index("bun"), PARTS.index("ribbon")]) & (
+        shape.points[:, 1] > shape.marks["crown"][1]
+    )
     if not (shape.part == PARTS.index("bun")).any():
         return False
     outward = np.array([dice("stump.x", -0.5, 0.5), 1.0, dice("stump.z", -0.1, 0.6)])
@@ -234,4 +271,9 @@ def _bun(shape: Shape, dice: Dice, i: int, out: np.ndarray, cut: Cut) -> bool:
     return cut(high, shape.marks["crown"] + outward * dice("stump", 0.1, 0.24), outward, 0.03, "stump.rough")
 
 
-_CUTS: dict[str, Callable[[Shape, Dice, int, np.ndarray, Cut], bool]] = {"chip": _chip, "nose": _nose, "ear": _ear, "bun": _bun}
+_CUTS: dict[str, Callable[[Shape, Dice, int, np.ndarray, Cut], bool]] = {
+    "chip": _chip,
+    "nose": _nose,
+    "ear": _ear,
+    "bun": _bun,
+}
