@@ -192,7 +192,8 @@ def _ply(path: Path, mesh: Mesh, origin: Origin, facts: dict[str, str]) -> dict[
         "ply",
         "format binary_little_endian 1.0",
         f"comment lianpu {__version__}, metres",
-        *(f"comment {key}: {_line(value)}" for key, value in facts.items()),
+        # some readers look for the end of the header anywhere in a line
+        *(f"comment {key}: {_line(value)}".replace("end_header", "end header") for key, value in facts.items()),
         f"element vertex {len(vertices)}",
         *(f"property float {name}" for name in ("x", "y", "z", "nx", "ny", "nz")),
         *(f"property uchar {name}" for name in ("red", "green", "blue")),

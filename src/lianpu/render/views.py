@@ -56,6 +56,10 @@ def render(
     seen = rasterise(moved, faces, size)
     mask = seen.face >= 0
     if texture == "vertex":
+        if picture.shape[2:] != depth.shape[1:]:
+            raise ValueError(
+                f"texture='vertex' takes a picture of the depth map's size, {h} x {w}, not {tuple(picture.shape[2:])}"
+            )
         image = interpolate(seen, faces, picture.flatten(2).mT)
     else:
         # A point of a triangle keeps its weights when the triangle moves, so this inverts T's motion too, which is not rigid.
