@@ -315,7 +315,8 @@ def _groups(good: Sequence[_Good], similar: float, shop: Path) -> list[str]:
 
     The search compares all pictures with all; its result is kept, and holds for exactly these pictures.
     """
-    asked = json.dumps([__version__, similar, [[g.job.sha256, g.result["print"]] for g in good]])
+    told = [[g.job.sha256, g.result["print"], g.entry.item.root, g.entry.extra.get("identity")] for g in good]
+    asked = json.dumps([__version__, similar, told], default=str)
     key, memory = hashlib.sha256(asked.encode()).hexdigest(), shop / "groups.json"
     with suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads(memory.read_bytes())
@@ -323,13 +324,28 @@ def _groups(good: Sequence[_Good], similar: float, shop: Path) -> list[str]:
             return [str(name) for name in kept["groups"]]
     side = duplicates.SIDE
     prints = [np.frombuffer(bytes.fromhex(g.result["print"]), np.uint8).reshape(side, side) for g in good]
-    numbers = duplicates.groups(prints, similar)
-    leader: dict[int, str] = {}
+    numbers = _families(good, duplicates.groups(prints, similar).tolist())
+    leader: dict[Any, str] = {}
     for g, number in zip(good, numbers, strict=True):
         leader[number] = min(g.job.sha256[:12], leader.get(number, "~"))
     groups = [leader[number] for number in numbers]
     files.atomic_write(memory, json.dumps({"key": key, "groups": groups}))
     return groups
+
+
+def _families(good: Sequence[_Good], numbers: Sequence[int]) -> list[Any]:
+    """Groups of near-duplicates, joined where a source's metadata.jsonl says of their pictures that they show one `identity`."""
+    over: dict[Any, Any] = {}
+
+    def top(x: Any) -> Any:
+        while (higher := over.setdefault(x, x)) != x:
+            x = higher
+        return x
+
+    for g, number in zip(good, numbers, strict=True):
+        if (identity := g.entry.extra.get("identity")) is not None:
+            over[top(number)] = top((g.entry.item.root, str(identity)))
+    return [top(number) for number in numbers]
 
 
 def _record(
