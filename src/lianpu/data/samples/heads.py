@@ -145,7 +145,7 @@ class Head:
         """The mesh as a binary PLY, y up, in colour."""
         corners = np.empty(len(self.points), [("p", "<f4", 3), ("n", "<f4", 3), ("c", "u1", 3)])
         turned = np.array([1, -1, -1], np.float32)
-        corners["p"] = (self.points - np.float32([0, 0, 1])) * turned
+        corners["p"] = (self.points - np.array([0, 0, 1], np.float32)) * turned
         corners["n"] = self.normals * turned
         corners["c"] = np.floor(np.clip(self.surface.albedo, 0, 1) * 255 + 0.5)
         faces = np.empty(len(self.triangles), [("k", "u1"), ("i", "<i4", 3)])
