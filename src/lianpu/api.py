@@ -70,6 +70,13 @@ def build(sources: Sequence[Path | str], to: Path | str, **options: Any) -> Buil
     """Makes a data set from folders, zips and pictures; see `lianpu.data.build.build` for the options."""
     from lianpu.data import build as building
 
+    if options.get("crop") == "face":
+        from lianpu import weights
+        from lianpu.nets import mtcnn
+
+        for name in mtcnn.CARDS:
+            weights.locate(name)  # before hours of work, not after
+        options.setdefault("find", mtcnn.find)
     return building.build(sources, to, **options)
 
 

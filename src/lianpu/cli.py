@@ -158,7 +158,7 @@ def build(
     *sources: Path,
     to: Path,
     size: int = 256,
-    crop: Literal["pad", "centre", "subject"] = "pad",
+    crop: Literal["pad", "centre", "subject", "face"] = "pad",
     expand: Annotated[bool, Parameter(negative="--no-expand")] = False,
     test: float = 0.1,
     seed: int = 0,
@@ -181,7 +181,8 @@ def build(
     size
         Height and width of the pictures made: a power of two.
     crop
-        pad keeps all on a border; centre cuts the middle; subject finds the face by its background.
+        pad keeps all on a border; centre cuts the middle; subject finds the mask by its background; face finds a face with MTCNN
+        and lays it upright (lianpu weights get mtcnn-pnet, -rnet, -onet).
     expand
         Add mirror images and described colour changes: four pictures from each (Yan et al. 2023).
     test

@@ -19,6 +19,7 @@ import numpy as np
 from lianpu import __version__, files
 from lianpu.data import archive, duplicates, layout, split
 from lianpu.data.colour import CLASSES
+from lianpu.data.crop import Find
 from lianpu.data.prepare import Job, Progress, Settings, final, hash_all, prepare_all
 from lianpu.data.rights import HOW, UNKNOWN, Right, Rights, from_option, parse
 from lianpu.errors import DataError, ResourceError, Stopped, UsageError
@@ -87,14 +88,15 @@ def build(
     strict: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
+    find: Find | None = None,
 ) -> Report:
     """Make the data set `to` out of folders, zips and pictures; the sources are only read.
 
     `size` to `similar` are explained at `prepare.Settings`. `sketches` names a style of line drawing, True for
     "lines". `rights` is a CSV table or "licence; source" (see `data.rights`); without it each source's own rights.csv
     counts. `strict` stops at the first picture that would be quarantined. `workers` processes (all cores if None)
-    change nothing but the time. Raises UsageError, DataError, ResourceError, and Stopped on Ctrl-C; the same call
-    then continues.
+    change nothing but the time. `find` looks for faces where `crop` is "face". Raises UsageError, DataError,
+    ResourceError, and Stopped on Ctrl-C; the same call then continues.
     """
     style = "lines" if sketches is True else sketches or ""
     settings = Settings(size, crop, expand, test, seed, similar, style)
@@ -107,7 +109,7 @@ def build(
         try:
             hashes = hash_all([entry.item for entry in entries], refused, say)
             entries = [entry for entry in entries if entry.item in hashes]
-            jobs = [Job(e.item, hashes[e.item], settings, _given_class(e.extra), shop) for e in entries]
+            jobs = [Job(e.item, hashes[e.item], settings, _given_class(e.extra), shop, find) for e in entries]
             results = prepare_all(jobs, workers, say)
         except KeyboardInterrupt as stop:
             raise Stopped(

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lianpu import images, weights
+from lianpu.machine import one_thread
 
 __all__ = ["CARDS", "Detector", "Face", "ONet", "PNet", "RNet", "area", "find", "overlap"]
 
@@ -22,6 +23,7 @@ THRESHOLDS = (0.6, 0.7, 0.7)  # of the three networks' scores
 PYRAMID = 0.709  # each scale of the picture against the last: half the area
 CELL, STRIDE = 12, 2  # what one output of the P-net sees, and how far the next is
 LONGEST = 1024  # pixels of the picture in which faces are sought
+SMALL = 200  # pixels: in smaller pictures a face not found at first is sought at twice the size
 MOST = 1000  # boxes that go on to the second network
 
 
@@ -236,11 +238,12 @@ def _published() -> Detector:
 def find(pixels: np.ndarray) -> list[Face]:
     """Faces in a picture uint8 (h, w, 3) by the published networks, the largest first. Small pictures are sought through enlarged, too."""
     detector = _published()
-    faces = detector(pixels)
-    if not faces and max(pixels.shape[:2]) < 200:  # a face in clay, 60 pixels wide, is seen better at twice the size
-        h, w = pixels.shape[:2]
-        found = detector(images.resize(pixels, 2 * h, 2 * w))
-        faces = [Face(f.box / 2, f.score, f.landmarks / 2) for f in found]
+    with one_thread():
+        faces = detector(pixels)
+        if not faces and max(pixels.shape[:2]) < SMALL:
+            h, w = pixels.shape[:2]
+            found = detector(images.resize(pixels, 2 * h, 2 * w))
+            faces = [Face(f.box / 2, f.score, f.landmarks / 2) for f in found]
     return sorted(faces, key=lambda face: -area(face))
 
 

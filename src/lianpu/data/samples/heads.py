@@ -24,8 +24,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +36,7 @@ from lianpu.data import maps, pool
 from lianpu.data.samples import heads_shape, heads_surface
 from lianpu.data.samples.plan import Dice
 from lianpu.errors import DataError, ResourceError, Stopped, UsageError
+from lianpu.machine import one_thread
 
 __all__ = ["LARGEST", "SMALLEST", "Drawn", "Head", "Seen", "draw", "head", "read", "write"]
 
@@ -93,7 +93,7 @@ class Head:
         from lianpu.render import camera, rasterise
         from lianpu.render import surface as lit
 
-        with _one_thread():
+        with one_thread():
             pose = camera.pose(torch.tensor([list(view)], dtype=torch.float64))
             points = camera.move(torch.from_numpy(self.points[None].astype(np.float64)), pose).float()
             turned = self.normals.astype(np.float64) @ pose.rotation[0].numpy().T
@@ -137,7 +137,7 @@ class Head:
 
         from lianpu.render import rasterise
 
-        with _one_thread():
+        with one_thread():
             faces = torch.from_numpy(self.triangles)
             return rasterise.rasterise(torch.from_numpy(self.points[None]), faces, size).depth[0].numpy()
 
@@ -177,20 +177,6 @@ def _interpolated(fragments: Any, faces: Any, values: np.ndarray) -> np.ndarray:
     return seen[0].permute(1, 2, 0).numpy().astype(np.float64)
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Sums cut among threads may round otherwise: with one, a picture does not depend on who draws it."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 @functools.lru_cache(maxsize=2)
 def head(seed: int, identity: int, damaged: bool = False) -> Head:
     """Head `identity` of the series `seed`, whole or damaged."""
@@ -202,6 +188,21 @@ def head(seed: int, identity: int, damaged: bool = False) -> Head:
     out = heads_shape.normals(points, shape.quads)
     label = {"identity": identity, **shape.label, **surface.label}
     return Head(points.astype(np.float32), triangles, out.astype(np.float32), surface, shape.place, label)
+
+
+def eyes(one: Head, view: Sequence[float], size: int) -> np.ndarray:
+    """(2, 2) column and row of the middles of the eyeballs, the one on the picture's left first; the first pixel's centre is (0, 0)."""
+    import torch
+
+    from lianpu.render import camera
+
+    first, second = heads_shape.eyeballs()
+    middles = np.stack([one.points[e].mean(0) for e in (second, first)])
+    with one_thread():
+        moved = camera.move(
+            torch.from_numpy(middles[None]), camera.pose(torch.tensor([list(view)], dtype=torch.float32))
+        )
+        return camera.project(moved, size)[0, :, :2].numpy()
 
 
 # ---- a series --------------------------------------------------------------------------------------------------------

@@ -132,6 +132,14 @@ def normals(points: np.ndarray, quads: np.ndarray) -> np.ndarray:
     return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
 
 
+@functools.cache
+def eyeballs() -> tuple[np.ndarray, np.ndarray]:
+    """Vertices of a sculpted head's left and right eyeball."""
+    used = np.unique(basis().fine[_is_eye()])
+    left = _rest()[used, 0] > 0
+    return used[left], used[~left]
+
+
 # ---- identity --------------------------------------------------------------------------------------------------------
 
 
