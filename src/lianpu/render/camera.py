@@ -108,8 +108,9 @@ def move(points: Tensor, pose: Pose) -> Tensor:
     """Points (n, ..., 3), moved."""
     shape = (-1,) + (1,) * (points.dim() - 2)
     centre = points.new_tensor(CENTRE)
-    R = pose.rotation.view(*shape, 3, 3)
-    return (R * (points - centre)[..., None, :]).sum(-1) + (centre + pose.translation).view(*shape, 3)
+    x, y, z = (points - centre).split(1, -1)
+    Rx, Ry, Rz = pose.rotation.view(*shape, 3, 3).unbind(-1)
+    return x * Rx + y * Ry + z * Rz + (centre + pose.translation).view(*shape, 3)
 
 
 def inverse(pose: Pose) -> Pose:
