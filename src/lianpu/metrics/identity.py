@@ -269,5 +269,5 @@ def learn(
         adam.step()
         schedule.step()
         if step % 100 == 0:
-            say(step, float(loss))
+            say(step, float(loss.detach()))
     return net.cpu().eval().requires_grad_(False)

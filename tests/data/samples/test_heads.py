@@ -143,6 +143,19 @@ def test_the_picture_is_albedo_under_lamberts_light(some):
     assert np.abs(flat.picture.astype(int) - flat.albedo).max() <= 1
 
 
+def test_picture_and_depth_have_one_frame(some):
+    """How much of a pixel the head covers follows from the same view before black and before white; the depth's mask is its middle."""
+    view = (0.0, 0.3, 0.1, 0.03, 0.0, 0.0)
+    black, white = (some[3].see(view, EVEN, 32, (g, g, g)) for g in (0.0, 1.0))
+    cover = 1 - (white.albedo.astype(float) - black.albedo)[..., 0] / 255
+    assert cover.sum() == pytest.approx(black.mask.sum(), rel=0.015)
+    assert ((cover > 0.5) != black.mask).sum() <= 0.03 * black.mask.sum()
+    for axis in (0, 1):
+        at = np.arange(32)
+        middles = [(m.sum(axis) * at).sum() / m.sum() for m in (cover, black.mask)]
+        assert middles[0] == pytest.approx(middles[1], abs=0.08)
+
+
 def test_light_from_the_right_lights_the_right(some):
     right, left = (some[0].see(FRONT, (-0.8, 0.8, x, 0), 48).picture.astype(float).mean(-1) for x in (0.9, -0.9))
     assert (right - left)[15:35, 26:34].mean() > 10 > -10 > (right - left)[15:35, 14:22].mean()
