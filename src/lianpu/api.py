@@ -48,8 +48,22 @@ __all__ = [
 ]
 
 
-def sample(to: Path | str, n: int = 64, seed: int = 0, size: int = 256, **options: Any) -> Path:
-    """Draws masks 0 to n - 1 of series `seed` into folder `to`; see `lianpu.data.samples.masks.write` for the options."""
+def sample(
+    to: Path | str,
+    n: int = 64,
+    seed: int = 0,
+    size: int = 256,
+    *,
+    what: Literal["masks", "heads"] = "masks",
+    **options: Any,
+) -> Path:
+    """Draws pictures 0 to n - 1 of series `seed` into folder `to`; see `write` of `lianpu.data.samples.masks` and `.heads` for the
+    options.
+    """
+    if what == "heads":
+        from lianpu.data.samples import heads
+
+        return heads.write(to, n, seed, size, **options)
     from lianpu.data.samples import masks
 
     return masks.write(to, n, seed, size, **options)
@@ -59,6 +73,13 @@ def build(sources: Sequence[Path | str], to: Path | str, **options: Any) -> Buil
     """Makes a data set from folders, zips and pictures; see `lianpu.data.build.build` for the options."""
     from lianpu.data import build as building
 
+    if options.get("crop") == "face":
+        from lianpu import weights
+        from lianpu.nets import mtcnn
+
+        for name in mtcnn.CARDS:
+            weights.locate(name)  # before hours of work, not after
+        options.setdefault("find", mtcnn.find)
     return building.build(sources, to, **options)
 
 
@@ -609,6 +630,8 @@ def _model_name(recipe: dict[str, Any]) -> str:
 
 
 def _draw_again(recipe: dict[str, Any]) -> bytes:
+    if recipe.get("what") == "heads":
+        return _head_again(recipe)
     from lianpu.data.samples import masks
 
     values = recipe.get("subject")
@@ -621,6 +644,22 @@ def _draw_again(recipe: dict[str, Any]) -> bytes:
     if not masks.SMALLEST <= size <= masks.LARGEST:
         raise DataError("the recipe of this picture is damaged.", f"size: {size}")
     return masks.draw(seed, index, **names).png(size)
+
+
+def _head_again(recipe: dict[str, Any]) -> bytes:
+    from lianpu.data.samples import heads
+
+    match recipe.get("subject"):
+        case {
+            "seed": int(seed),
+            "index": int(index),
+            "size": int(size),
+            "views": int(views),
+            "damage": int(damage) | float(damage),
+        }:
+            if index >= 0 and views >= 1 and 0 <= damage <= 1 and heads.SMALLEST <= size <= heads.LARGEST:
+                return heads.png(seed, index, size, views, damage)
+    raise DataError("the recipe of this picture is damaged.", f"subject: {recipe.get('subject')}")
 
 
 def doctor(folder: Path) -> list[tuple[str, str, bool]]:

@@ -82,7 +82,7 @@ def doctor(*, folder: Path = Path(), json: Json = False) -> None:
 
 @data.command
 def sample(
-    what: Literal["masks"],
+    what: Literal["masks", "heads"],
     /,
     *,
     to: Path,
@@ -91,16 +91,19 @@ def sample(
     size: int = 256,
     svg: Annotated[bool, Flag] = False,
     regions: Annotated[bool, Parameter(negative="--no-regions")] = True,
+    views: int | None = None,
+    damage: float | None = None,
+    mesh: Annotated[bool, Flag] = False,
     workers: int | None = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Draw opera masks from rules: free to use (CC0), no two alike, the same seed gives the same bytes.
+    """Draw opera masks or clay heads from rules: free to use (CC0), no two alike, the same seed gives the same bytes.
 
     Parameters
     ----------
     what
-        masks: front-view opera masks on white.
+        masks: front-view opera masks on white. heads: synthetic clay heads with their depth, normals, albedo, pose, light and damage.
     to
         Folder to write to.
     count
@@ -113,22 +116,39 @@ def sample(
         Also write each mask as SVG with named layers.
     regions
         Also write each mask's region-id map.
+    views
+        Pictures of each head, one after the other; 1 if not given.
+    damage
+        Share of the heads that are damaged; 0.25 if not given.
+    mesh
+        Also write each head as a PLY mesh.
     workers
         Processes; all cores by default.
     """
     from lianpu import api
     from lianpu.progress import Progress
 
+    options: dict[str, Any]
+    if what == "heads":
+        if svg:
+            raise UsageError("heads have no SVG.", fix="Leave --svg out; --mesh writes their meshes.")
+        options = {"views": 1 if views is None else views, "damage": 0.25 if damage is None else damage, "mesh": mesh}
+    else:
+        if views is not None or damage is not None or mesh:
+            raise UsageError(
+                "--views, --damage and --mesh belong to heads.", fix="lianpu data sample heads --to FOLDER"
+            )
+        options = {"svg": svg, "regions": regions}
     progress = Progress(quiet=quiet or json)
     api.sample(
         to,
         count,
         seed,
         size,
-        svg=svg,
-        regions=regions,
+        what=what,
         workers=workers,
-        progress=lambda done, total: progress.count(done, total, "masks drawn"),
+        progress=lambda done, total: progress.count(done, total, f"{what} drawn"),
+        **options,
     )
     _paths([to], json)
 
@@ -138,7 +158,7 @@ def build(
     *sources: Path,
     to: Path,
     size: int = 256,
-    crop: Literal["pad", "centre", "subject"] = "pad",
+    crop: Literal["pad", "centre", "subject", "face"] = "pad",
     expand: Annotated[bool, Parameter(negative="--no-expand")] = False,
     test: float = 0.1,
     seed: int = 0,
@@ -161,7 +181,8 @@ def build(
     size
         Height and width of the pictures made: a power of two.
     crop
-        pad keeps all on a border; centre cuts the middle; subject finds the face by its background.
+        pad keeps all on a border; centre cuts the middle; subject finds the mask by its background; face finds a face with MTCNN
+        and lays it upright (lianpu weights get mtcnn-pnet, -rnet, -onet).
     expand
         Add mirror images and described colour changes: four pictures from each (Yan et al. 2023).
     test

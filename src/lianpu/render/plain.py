@@ -54,9 +54,10 @@ def _visible(triangles: Tensor, places: Tensor, size: int, chunk: int) -> Tensor
     slack = size * torch.finfo(torch.float32).eps
     weights = _weights(triangles[numbers])
     inverse = (weights / z[numbers][..., None]).sum(1)  # 1 / z is linear on the picture
-    parts = []
-    for some in places.split(max(1, chunk // len(numbers))):
+    # Written into one tensor: small ones kept from each round would lie between the large ones in memory and hold gigabytes.
+    face = torch.empty(len(places), dtype=torch.int64, device=places.device)
+    for of, some in zip(*(q.split(max(1, chunk // len(numbers))) for q in (face, places)), strict=True):
         least = torch.minimum(torch.minimum(some @ weights[:, 0].T, some @ weights[:, 1].T), some @ weights[:, 2].T)
         nearest = torch.where(least >= -slack, some @ inverse.T, 0.0).max(1)
-        parts.append(torch.where(nearest.values > 0, numbers[nearest.indices], -1))
-    return torch.cat(parts)
+        of.copy_(torch.where(nearest.values > 0, numbers[nearest.indices], -1))
+    return face
