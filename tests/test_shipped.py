@@ -1,0 +1,80 @@
+"""The shipped models do what their README says, on masks that they have not seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lianpu import checkpoint
+from lianpu.data import pairs
+from lianpu.data.samples import masks
+from lianpu.experiments import painting
+from lianpu.metrics import translation
+from lianpu.painter import Painter
+from lianpu.translator import Translator
+
+SERIES, COUNT, SIZE = 77, 8, 64  # of drawn masks; training had series 0 and 4
+
+
+@pytest.fixture(scope="module")
+def drawn() -> np.ndarray:
+    return np.stack([masks.draw(SERIES, i).pixels(SIZE) for i in range(COUNT)])
+
+
+def test_together_they_are_small_enough_for_a_wheel():
+    folders = [
+        checkpoint.shipped(name) for name in ("opera-mask-64", "sketch-to-mask-64", "sketch-to-mask-64-spade-vae")
+    ]
+    sizes = [sum(path.stat().st_size for path in folder.glob("*.safetensors")) for folder in folders]
+    assert max(sizes) < 8 << 20
+    assert sizes[1] < 12e6
+
+
+def test_all_were_trained_on_material_of_known_rights():
+    for name in ("opera-mask-64", "sketch-to-mask-64", "sketch-to-mask-64-spade-vae"):
+        model = checkpoint.read_model(checkpoint.shipped(name))
+        assert model.data["rights"] == "known"
+        assert model.data["licences"] == ["CC0-1.0"]
+
+
+def test_the_generator_paints_the_colour_it_is_asked_for():
+    from lianpu.data import colour
+
+    painter = Painter("opera-mask-64")
+    asked = [label for label in painter.model.classes for _ in range(2)]
+    made = [painter.paint(painter.subjects(1, seed, label=label)[0]) for seed, label in enumerate(asked)]
+    right = [colour.classify(pixels).name == label for pixels, label in zip(made, asked, strict=True)]
+    assert np.mean(right) > 0.7
+
+
+def test_cocosnet_follows_the_sketch_and_finds_the_colours_of_the_reference(drawn):
+    lines = np.stack([pairs.lines_of(picture) for picture in drawn])
+    bent = [painting.deformed(picture, SERIES, i) for i, picture in enumerate(drawn)]
+    inside = translation.painted_places(drawn, lines)
+    errors = {}
+    for name in ("sketch-to-mask-64", "sketch-to-mask-64-spade-vae"):
+        painter = Translator(name)
+        made = [
+            painting.paint(painter, ink, reference, SIZE // 2) for ink, (reference, _) in zip(lines, bent, strict=True)
+        ]
+        pixels = np.stack([one.pixels for one in made])
+        errors[name] = np.nanmean(translation.colour_error(pixels, drawn, inside))
+        assert translation.edge_recall(pixels, lines, 1).mean() > 0.8
+    assert errors["sketch-to-mask-64"] < 20
+    assert errors["sketch-to-mask-64"] < errors["sketch-to-mask-64-spade-vae"]
+
+
+def test_cocosnet_looks_at_the_right_place(drawn):
+    painter = Translator("sketch-to-mask-64")
+    right = []
+    for i, picture in enumerate(drawn):
+        reference, flow = painting.deformed(picture, SERIES, i)
+        found = painting.paint(painter, pairs.lines_of(picture), reference, SIZE // 2).index
+        assert found is not None
+        side = len(found)
+        target = flow.reshape(side, SIZE // side, side, SIZE // side, 2).mean((1, 3))
+        at = (2 * np.stack([found % side, found // side], -1) + 1) / side - 1
+        face = (picture.min(-1) < 250).reshape(side, SIZE // side, side, SIZE // side).mean((1, 3)) > 0.5
+        judged = face & np.isfinite(target).all(-1)
+        right.append((np.linalg.norm(at - target, axis=-1) <= 2 * translation.NEAR)[judged].mean())
+    assert np.mean(right) > 0.8
