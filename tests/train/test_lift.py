@@ -182,7 +182,7 @@ def test_codes_are_drawn_towards_the_mean_of_their_class():
     assert torch.equal(w, mean)
     assert {tuple(row.tolist()) for row in mean} <= {tuple(row.tolist()) for row in learning.w_mean}
     G2D = learning.G2D
-    z, labels = torch.randn(4000, 8), torch.arange(4000) % 7
+    z, labels = torch.randn(28000, 8), torch.arange(28000) % 7
     drawn = G2D.mapping(z, labels)[:, 0]
     for label in range(7):
         assert_close(drawn[labels == label].mean(0), learning.w_mean[label], rtol=0, atol=0.1)
