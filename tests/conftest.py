@@ -1,4 +1,6 @@
-"""Shared by all tests: one thread and one seed, so that CPU results are bit-exact and tests run side by side; small real data sets, made once."""
+"""Shared by all tests: one thread and one seed, so that CPU results are bit-exact and tests run side by side; small real data sets,
+made once.
+"""
 
 from __future__ import annotations
 
