@@ -13,27 +13,20 @@ for each frame: normals, shading, drawing and bytes, without gradients.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import platform
 import statistics
 import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import torch
+from measuring import CLOCKS, conditions, keep, options
 from torch import Tensor
 
-import lianpu
 from lianpu import images
-from lianpu.machine import processor
 from lianpu.render import camera, plain, surface, views
 
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 YAWS = (5.0, 20.0, 40.0, 60.0)
 CASES = {64: (21, 5, 4), 128: (11, 1, 4), 256: (7, 1, 1)}
 """Size: rounds of `zbuffer`, rounds of `brute`, and how many of the four faces `brute` draws."""
@@ -151,37 +144,22 @@ def interactive(size: int, frames: int, clock: Callable[[], float]) -> dict[str,
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--sizes", nargs="+", type=int, default=list(CASES), choices=CASES)
     parser.add_argument("--brute", nargs="*", type=int, default=list(CASES), help="sizes to take `brute` at")
     parser.add_argument("--frames", type=int, default=60)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument(
-        "--clock", choices=CLOCKS, default="wall", help="cpu: processor time, for a machine that others use"
-    )
-    parser.add_argument("--to", type=Path, help="the JSON file to write")
-    parser.add_argument("--note", default="", help="what else the machine was doing; goes into the file")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     report: dict[str, Any] = {
         "what": "drawing 4 faces, forward and backward, float32, milliseconds; times_as_fast = brute / vertex, median over rounds",
-        "machine": {
-            "cpu": processor(),
-            "cores": os.cpu_count(),
-            "threads": args.threads,
-            "clock": args.clock,
-            "system": platform.system(),
-        },
-        "versions": {"lianpu": lianpu.__version__, "torch": torch.__version__, "python": platform.python_version()},
+        **conditions(args),
         "note": args.note,
         "interactive": interactive(128, args.frames, CLOCKS[args.clock]),
         "sizes": {},
     }
     for size in args.sizes:
         report["sizes"][str(size)] = measure(size, size in args.brute, CLOCKS[args.clock])
-        if args.to:  # after each, for it takes long
-            args.to.parent.mkdir(parents=True, exist_ok=True)
-            args.to.write_text(json.dumps(report, indent=2) + "\n")
+        keep(report, args.to)
     print(json.dumps(report, indent=2))
 
 

@@ -23,7 +23,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import signal
 import statistics
 import subprocess
@@ -35,14 +34,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from measuring import conditions
 
-import lianpu
 from lianpu import api, checkpoint, files, images, weights
 from lianpu.data import pairs, truth
 from lianpu.data.folder import Folder
 from lianpu.data.samples import masks
 from lianpu.experiments import painting
-from lianpu.machine import processor
 from lianpu.metrics import bootstrap, perceptual, suite, translation
 from lianpu.metrics.sources import Source
 from lianpu.translator import MATCHER, Translator
@@ -386,8 +384,7 @@ def main() -> None:
     training = Folder.open(data, "train", SIZE)
     report = {
         "what": "sketches of held-out drawn masks painted after a reference, at 64 px; see the script",
-        "machine": {"cpu": processor(), "cores": os.cpu_count(), "threads": args.threads, "system": platform.system()},
-        "versions": {"lianpu": lianpu.__version__, "torch": torch.__version__, "python": platform.python_version()},
+        **conditions(args),
         "note": args.note,
         "data": {
             "series": SERIES, "drawn": args.masks, "trained_on": len(training), "held_out": args.held,
