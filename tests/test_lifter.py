@@ -88,23 +88,23 @@ def test_everything_that_can_be_asked_is_written(model, tmp_path):
     )  # fmt: skip
     names = {path.name for path in made["files"]}
     assert names >= {
-        "seed000005-yaw-60.png",
-        "seed000005-yaw+00.png",
-        "seed000005-depth.png",
-        "seed000005-maps.npz",
+        "seed000005-white-yaw-60.png",
+        "seed000005-white-yaw+00.png",
+        "seed000005-white-depth.png",
+        "seed000005-white-maps.npz",
         "t.mp4",
         "l.mp4",
     }
     assert all(path.is_file() for path in made["files"])
     assert [w for w in made["warnings"] if "trained on 45" in w]
-    front = out / "seed000005-yaw+00.png"
+    front = out / "seed000005-white-yaw+00.png"
     assert images.decode(front).pixels.shape == (32, 32, 3)
     recipe = provenance.read_recipe(front)
     assert recipe["verb"] == "lift"
     assert recipe["subject"] == {"seed": 5, "truncation": 0.7, "label": "white"}
     assert recipe["warnings"] == made["warnings"], "the warning is in the file"
     assert recipe["light"] == "0.5,-0.2,0.4,0.6"
-    with np.load(out / "seed000005-maps.npz", allow_pickle=False) as maps:
+    with np.load(out / "seed000005-white-maps.npz", allow_pickle=False) as maps:
         assert set(maps) == {"depth", "normal"}
     tall = np.ptp(trimesh.load(meshes[0], force="mesh").vertices[:, 1])
     assert tall == pytest.approx(0.3, rel=1e-5)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lianpu import files
-from lianpu.errors import CheckFailed, DataError, LianpuError, ModelError, ResourceError, UsageError, did_you_mean
+from lianpu.errors import CheckFailed, DataError, LianpuError, ModelError, ResourceError, UsageError
 
 if TYPE_CHECKING:
     from lianpu.data.build import Report as BuildReport
     from lianpu.data.check import Report as CheckReport
-    from lianpu.lifter import Lifted, Lifter
+    from lianpu.lifter import Lifter
     from lianpu.metrics.sources import Source
     from lianpu.metrics.suite import Row
     from lianpu.painter import Painter, Subject
@@ -267,43 +267,20 @@ def lift(
     pictures and, whole, in one npz. export: .glb, .obj, .ply or .stl; height_mm: how tall the head is in truth. turntable, relight: films.
     Pictures carry their recipe.
     """
-    import io
-
-    import numpy as np
-
-    from lianpu import images, lifter, provenance
-    from lianpu.export import mesh, video
-    from lianpu.render import frames
+    from lianpu import lifter
 
     if (image is None) == (seed is None):
         raise UsageError("say which face: a photograph, or --seed N.", fix="lianpu lift MODEL photo.jpg, or --seed 0")
     if image is None and mask is not None:
         raise UsageError("--mask is for a photograph.", fix="Leave it away with --seed.")
+    if not (yaw or maps or export or turntable or relight):
+        yaw = "-45:45:7"
     lamp = lifter.Lamp.read(light) if light else None
     yaws = lifter.yaws_of(yaw) if yaw else []
-    for name in maps:
-        if name not in lifter.MAPS:
-            raise UsageError(f"there is no map {name!r}.", fix=did_you_mean(name, lifter.MAPS))
-    for path in export:
-        mesh.check(path)
-    for path in filter(None, (turntable, relight)):
-        if path.suffix.lower() != ".mp4":
-            raise UsageError(
-                f"films are written as MP4, not {path.suffix or 'without an ending'}.", str(path), "Name it .mp4."
-            )
-    if not (yaws or maps or export or turntable or relight):
-        yaws = lifter.yaws_of("-45:45:7")
-    if not -90 < pitch < 90 or abs(pitch) > lifter.MOST:
-        raise UsageError(f"--pitch {pitch:g} goes beyond {lifter.MOST:g} degrees.")
-    if size and not 16 <= size <= 2048:
-        raise UsageError(f"--size {size} is outside 16 to 2048 pixels.", fix="Use 256.")
-    if height_mm is not None and not 0 < height_mm < 1e6:
-        raise UsageError(f"--height-mm {height_mm:g} cannot be given to a head.", fix="Give its true height.")
+    wanted = lifter.Wanted(yaws, pitch, lamp, size, maps, export, height_mm, turntable, relight, out)
     loaded = load_lifter(model, device)
-    name = image.stem if image is not None else f"seed{seed:06d}"
-    wanted = [p for p in (*export, turntable, relight) if p is not None]
-    wanted += [out / f"{name}-yaw{y:+03.0f}.png" for y in yaws] + [out / f"{name}-{m}.png" for m in maps]
-    taken = [path for path in wanted if path.exists()]
+    name = loaded.name_of(seed, label) if image is None else image.stem
+    taken = [path for path in wanted.files(name) if path.exists()]
     if taken and not overwrite:
         raise UsageError(
             f"{len(taken)} of the files exist already (first: {taken[0]}).", fix="Choose others, or add --overwrite."
@@ -318,57 +295,12 @@ def lift(
     else:
         assert seed is not None
         lifted = loaded.of_seed(seed, label=label, truncation=truncation)
-    warnings = _of_lifting(lifted, yaws, lifter.TRAINED)
+    warnings = wanted.warnings(lifted)
     for warning in warnings:
         say(warning)
     facts = {**lifted.facts, "light": light or "own"} | ({"warnings": warnings} if warnings else {})
-    kind = lifted.origin.kind
-    written: list[Path] = []
-
-    def keep(path: Path, content: bytes) -> None:
-        files.atomic_write(path, content)
-        written.append(path)
-
-    def picture(path: Path, pixels: np.ndarray, **more: Any) -> None:
-        keep(path, images.encode_png(pixels, provenance.png_text({**facts, **more}, kind)))
-
-    for y, pixels in zip(yaws, lifted.seen(yaws, pitch, lamp, size), strict=True):
-        picture(out / f"{name}-yaw{y:+03.0f}.png", pixels, yaw=y, pitch=pitch)
-    if maps:
-        made = lifted.maps(maps, lamp)
-        for each, (_, pixels) in made.items():
-            picture(out / f"{name}-{each}.png", pixels, map=each)
-        whole = io.BytesIO()
-        np.savez_compressed(whole, **{each: numbers for each, (numbers, _) in made.items()})  # type: ignore[arg-type]
-        keep(out / f"{name}-maps.npz", whole.getvalue())
-    for path in export:
-        written += mesh.write(path, lifted.mesh(lamp), lifted.origin, height_mm=height_mm)
-    comment = provenance.png_text(facts, kind)["lianpu"]
-    if turntable is not None:
-        video.write_mp4(turntable, lifted.seen(frames.swing(lifter.TRAINED, 72), pitch, lamp, size), comment=comment)
-        written.append(turntable)
-    if relight is not None:
-        f, pixels_ = lifted.face, size or max(lifted.size, 256)
-        film = frames.relit(f.depth, f.albedo, f.transform, frames.swing(60, 72), size=pixels_)
-        video.write_mp4(relight, film, comment=comment)
-        written.append(relight)
+    written = wanted.write(lifted, facts)
     return {"files": written, "warnings": warnings, "inverted": lifted.facts.get("inverted")}
-
-
-def _of_lifting(lifted: Lifted, yaws: Sequence[float], trained: float) -> list[str]:
-    """What whoever uses the files should know."""
-    said = []
-    beyond = [yaw for yaw in yaws if abs(yaw) > trained]
-    if beyond:
-        said.append(
-            f"turned by up to {max(map(abs, beyond)):g} degrees, and the model was trained on {trained:g}: sides are a guess"
-        )
-    found = lifted.facts.get("inverted")
-    if found and found["spread"] > 2:
-        said.append(
-            "the photograph is far from all that the model knows: the shape is that of a face it knows, not of this one"
-        )
-    return said
 
 
 def walk(

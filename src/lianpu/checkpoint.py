@@ -21,7 +21,7 @@ from torch import Tensor, nn
 import lianpu
 from lianpu import config as configuration
 from lianpu import files
-from lianpu.errors import LianpuError, ModelError, did_you_mean
+from lianpu.errors import LianpuError, ModelError, UsageError, did_you_mean
 from lianpu.nets.cocosnet import CocosNet
 from lianpu.nets.digan import Digan, TeachersDiscriminator
 from lianpu.nets.spade import PatchDiscriminator, Spade
@@ -92,6 +92,26 @@ class Model:
     discriminator_sha256: str = ""
     """SHA-256 of discriminator.safetensors; empty where there is none."""
     schema: int = SCHEMA
+
+    def class_number(self, name: str | None) -> int | None:
+        """None for a model without classes; a UsageError for a class that it does not know."""
+        if not self.classes:
+            if name is not None:
+                raise UsageError(
+                    f"this {self.kind} has no classes, so --class {name} means nothing to it.",
+                    fix="Leave --class away.",
+                )
+            return None
+        if name not in self.classes:
+            raise UsageError(f"unknown class {name!r}.", fix=did_you_mean(str(name), self.classes))
+        return self.classes.index(name)
+
+    def class_of_seed(self, seed: int, asked: str | None = None) -> str | None:
+        """The class that is asked for; where the model has some and none is asked for, seeds take turns."""
+        if asked is not None:
+            self.class_number(asked)
+            return asked
+        return self.classes[seed % len(self.classes)] if self.classes else None
 
 
 # ---------------------------------------------------------------------------------------------------------------- models

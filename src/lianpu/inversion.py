@@ -102,6 +102,7 @@ class _Search:
     ) -> None:
         self.network, self.features, self.mask, self.seed = network, features, mask, seed
         self.picture = picture
+        self.share = 1.0 if mask is None else float((mask > 0).float().mean())  # of the picture that counts
         with torch.no_grad():
             z = torch.randn(KNOWN, network.config.z_dim, generator=dice(seed, "invert")).to(picture)
             classes = network.config.classes
@@ -132,10 +133,9 @@ class _Search:
 
     def parts(self, painted: Tensor) -> tuple[Tensor, Tensor]:
         picture, told = self.compared(painted)
-        share = 1.0 if self.mask is None else float((self.mask > 0).float().mean())
-        pixels = (painted - picture).abs().mean() / share
+        pixels = (painted - picture).abs().mean() / self.share
         apart = [(a - b).square().mean() for a, b in zip(self.features(painted), told, strict=True)]
-        return pixels, torch.stack(apart).mean() / share
+        return pixels, torch.stack(apart).mean() / self.share
 
     def loss(self, painted: Tensor) -> Tensor:
         pixels, apart = self.parts(painted)

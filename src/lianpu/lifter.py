@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,23 +15,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lianpu import checkpoint, images, inversion
+from lianpu import checkpoint, files, images, inversion, provenance
 from lianpu.config import LiftConfig
 from lianpu.data.crop import square
 from lianpu.errors import DataError, ModelError, UsageError, did_you_mean
-from lianpu.export import mesh
+from lianpu.export import mesh, video
 from lianpu.nets import features
 from lianpu.nets.digan import Digan, Face
-from lianpu.randomness import generator
+from lianpu.randomness import latent
 from lianpu.render import camera, frames, surface
 
-__all__ = ["MAPS", "Lamp", "Lifted", "Lifter", "yaws_of"]
+__all__ = ["MAPS", "Lamp", "Lifted", "Lifter", "Wanted", "yaws_of"]
 
 MAPS = ("depth", "normal", "albedo", "shading", "transform")
 TRAINED = LiftConfig().yaw  # degrees of yaw that a model is shown in training, to either side
 MOST = round(math.degrees(camera.ROTATION))  # degrees that a view can say
 SMALLEST = 32  # pixels of a photograph below which no face can be told
-BEHIND = camera.BORDER - 0.01  # depth from which a point belongs to the ground, not to the head
+LIGHT_FIX = "--light x,y,ambient,diffuse, for instance --light 0.5,-0.3,0.4,0.6"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Lamp:
             if not low <= getattr(self, name) <= 1:  # not-a-number is in no range
                 raise UsageError(
                     f"the light's {name} is {getattr(self, name):g}, outside {low} to 1.",
-                    fix="--light x,y,ambient,diffuse, for instance --light 0.5,-0.3,0.4,0.6",
+                    fix=LIGHT_FIX,
                 )
 
     @classmethod
@@ -58,10 +59,7 @@ class Lamp:
         try:
             return cls(*(float(part) for part in text.split(",")))
         except (ValueError, TypeError):
-            raise UsageError(
-                f"--light {text!r} is no light.",
-                fix="--light x,y,ambient,diffuse, for instance --light 0.5,-0.3,0.4,0.6",
-            ) from None
+            raise UsageError(f"--light {text!r} is no light.", fix=LIGHT_FIX) from None
 
     def raw(self, like: Tensor) -> Tensor:
         """As a network says it, (1, 4)."""
@@ -108,7 +106,7 @@ class Lifted:
     @property
     def head(self) -> Tensor:
         """(h, w) bool: the pixels that belong to the head, not to the ground."""
-        return self.face.depth[0] < BEHIND
+        return self.face.depth[0] < camera.GROUND
 
     def lit(self, lamp: Lamp | None) -> Tensor:
         """The face from the front in a light, (1, 3, h, w); in its own by default."""
@@ -142,9 +140,6 @@ class Lifted:
             "depth": frames.depth_picture(f.depth), "normal": frames.normal_picture(normals), "albedo": f.albedo,
             "shading": frames.shading_picture(shading), "transform": (2 * f.transform - 1).expand(-1, 3, -1, -1),
         }  # fmt: skip
-        for name in names:
-            if name not in MAPS:
-                raise UsageError(f"there is no map {name!r}.", fix=did_you_mean(name, MAPS))
         return {name: (numbers[name].float().cpu().numpy(), images.to_uint8(pictures[name])[0]) for name in names}
 
     @torch.no_grad()
@@ -157,6 +152,104 @@ class Lifted:
     def origin(self) -> mesh.Origin:
         kind = "compositeWithTrainedAlgorithmicMedia" if self.photograph else "trainedAlgorithmicMedia"
         return mesh.Origin(self.source, self.model, kind)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of a lifted face, checked before the work is done. Pictures carry their recipe."""
+
+    yaws: Sequence[float] = ()
+    """Degrees: a picture of each."""
+    pitch: float = 0.0
+    lamp: Lamp | None = None
+    """The face's own light by default."""
+    size: int = 0
+    """Pixels of pictures and films; 0: what suits the model."""
+    maps: Sequence[str] = ()
+    export: Sequence[Path] = ()
+    height_mm: float | None = None
+    """How tall the head is in truth."""
+    turntable: Path | None = None
+    relight: Path | None = None
+    out: Path = Path("lifted")
+
+    def __post_init__(self) -> None:
+        for name in self.maps:
+            if name not in MAPS:
+                raise UsageError(f"there is no map {name!r}.", fix=did_you_mean(name, MAPS))
+        for path in self.export:
+            mesh.check(path)
+        for path in self._films:
+            if path.suffix.lower() != ".mp4":
+                raise UsageError(
+                    f"films are written as MP4, not {path.suffix or 'without an ending'}.", str(path), "Name it .mp4."
+                )
+        if not -90 < self.pitch < 90 or abs(self.pitch) > MOST:
+            raise UsageError(f"--pitch {self.pitch:g} goes beyond {MOST:g} degrees.")
+        if self.size and not 16 <= self.size <= 2048:
+            raise UsageError(f"--size {self.size} is outside 16 to 2048 pixels.", fix="Use 256.")
+        if self.height_mm is not None and not 0 < self.height_mm < 1e6:
+            raise UsageError(f"--height-mm {self.height_mm:g} cannot be given to a head.", fix="Give its true height.")
+
+    @property
+    def _films(self) -> list[Path]:
+        return [path for path in (self.turntable, self.relight) if path is not None]
+
+    def _view(self, name: str, yaw: float) -> Path:
+        return self.out / f"{name}-yaw{yaw:+03.0f}.png"
+
+    def files(self, name: str) -> list[Path]:
+        """Where the files of a face of this name will lie."""
+        views = [self._view(name, yaw) for yaw in self.yaws]
+        maps = [self.out / f"{name}-{each}.png" for each in self.maps]
+        if maps:
+            maps.append(self.out / f"{name}-maps.npz")
+        return [*views, *maps, *self.export, *self._films]
+
+    def warnings(self, lifted: Lifted) -> list[str]:
+        """What whoever uses the files should know."""
+        said = []
+        beyond = [yaw for yaw in self.yaws if abs(yaw) > TRAINED]
+        if beyond:
+            said.append(
+                f"turned by up to {max(map(abs, beyond)):g} degrees, and the model was trained on {TRAINED:g}: sides are a guess"
+            )
+        found = lifted.facts.get("inverted")
+        if found and found["spread"] > 2:
+            said.append(
+                "the photograph is far from all that the model knows: the shape is that of a face it knows, not of this one"
+            )
+        return said
+
+    def write(self, lifted: Lifted, facts: dict[str, Any]) -> list[Path]:
+        """All of it, each file saying `facts` of itself; the paths in the order of `files`, a mesh's second files beside it."""
+        kind, written = lifted.origin.kind, []
+
+        def picture(path: Path, pixels: np.ndarray, **more: Any) -> None:
+            files.atomic_write(path, images.encode_png(pixels, provenance.png_text({**facts, **more}, kind)))
+            written.append(path)
+
+        for yaw, pixels in zip(self.yaws, lifted.seen(self.yaws, self.pitch, self.lamp, self.size), strict=True):
+            picture(self._view(lifted.name, yaw), pixels, yaw=yaw, pitch=self.pitch)
+        if self.maps:
+            made = lifted.maps(self.maps, self.lamp)
+            for each, (_, pixels) in made.items():
+                picture(self.out / f"{lifted.name}-{each}.png", pixels, map=each)
+            whole = io.BytesIO()
+            np.savez_compressed(whole, **{each: numbers for each, (numbers, _) in made.items()})  # type: ignore[arg-type]
+            written.append(self.out / f"{lifted.name}-maps.npz")
+            files.atomic_write(written[-1], whole.getvalue())
+        for path in self.export:
+            written += mesh.write(path, lifted.mesh(self.lamp), lifted.origin, height_mm=self.height_mm)
+        comment = provenance.png_text(facts, kind)["lianpu"]
+        if self.turntable is not None:
+            seen = lifted.seen(frames.swing(TRAINED, 72), self.pitch, self.lamp, self.size)
+            video.write_mp4(self.turntable, seen, comment=comment)
+        if self.relight is not None:
+            f, size = lifted.face, self.size or max(lifted.size, 256)
+            lit = frames.relit(f.depth, f.albedo, f.transform, frames.swing(60, 72), size=size)
+            video.write_mp4(self.relight, lit, comment=comment)
+        return written + self._films
 
 
 class Lifter:
@@ -181,24 +274,18 @@ class Lifter:
         """A new face; the same seed and class are the same face as `lianpu generate` makes with the teacher."""
         if not 0 <= truncation <= 1:
             raise UsageError(f"--truncation {truncation} is outside 0 to 1.", fix="Use 0.7.")
-        chosen, number = self._class(seed, label)
-        z = torch.randn(1, self.network.config.teacher.z_dim, generator=generator("generate", seed)).to(self.device)
-        w = self.network.G2D.mapping(z, number, truncation=truncation)[:, 0]
-        name = f"seed{seed:06d}" + (f"-{chosen}" if chosen else "")
+        chosen = self.model.class_of_seed(seed, label)
+        number = self.model.class_number(chosen)
+        c = None if number is None else torch.tensor([number], device=self.device)
+        z = latent(seed, self.network.config.teacher.z_dim).to(self.device)
+        w = self.network.G2D.mapping(z, c, truncation=truncation)[:, 0]
         subject = {"seed": seed, "truncation": truncation} | ({"label": chosen} if chosen else {})
-        return self._lifted(name, self.network(w), f"seed {seed}", {"subject": subject})
+        return self._lifted(self.name_of(seed, label), self.network(w), f"seed {seed}", {"subject": subject})
 
-    def _class(self, seed: int, label: str | None) -> tuple[str | None, Tensor | None]:
-        """A class's name and number; where the model has some and none is asked for, seeds take turns."""
-        classes = self.model.classes
-        if not classes:
-            if label is not None:
-                raise UsageError(f"model {self.name} has no classes.", fix="Leave --class away.")
-            return None, None
-        chosen = classes[seed % len(classes)] if label is None else label
-        if chosen not in classes:
-            raise UsageError(f"unknown class {chosen!r}.", fix=did_you_mean(chosen, classes))
-        return chosen, torch.tensor([classes.index(chosen)], device=self.device)
+    def name_of(self, seed: int, label: str | None = None) -> str:
+        """What the files of a seed's face are called."""
+        chosen = self.model.class_of_seed(seed, label)
+        return f"seed{seed:06d}" + (f"-{chosen}" if chosen else "")
 
     def of_picture(
         self,
@@ -256,6 +343,6 @@ class Lifter:
                 f"{self.name} gives depths that are not numbers.", fix="Use an earlier checkpoint of its run."
             )
         model = {"name": self.name, "kind": self.model.kind, "sha256": self.model.sha256, "recipe": self.model.recipe}
-        data = {k: self.model.data.get(k) for k in ("fingerprint", "rights", "licences")}
+        data = provenance.material(self.model.data)
         known = {"verb": "lift", "model": model, "data": data, "device": self.device.type, **facts}
         return Lifted(name, face, source, f"{self.name} {self.model.sha256[:16]}", known, photograph)

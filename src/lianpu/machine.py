@@ -8,7 +8,7 @@ import platform
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["machine", "one_thread", "processor"]
+__all__ = ["machine", "one_thread", "processor", "threads"]
 
 
 def processor() -> str:
@@ -26,14 +26,22 @@ def machine() -> str:
 
 
 @contextlib.contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Torch computes with so many threads inside the block; 0 changes nothing."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Torch without threads and without gradient: sums cut among threads may round otherwise, and bytes would depend on who computes."""
     import torch
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        torch.set_num_threads(threads)
+    with threads(1), torch.no_grad():
+        yield

@@ -10,7 +10,7 @@ from xml.sax.saxutils import quoteattr
 from lianpu import __version__, images
 from lianpu.errors import DataError
 
-__all__ = ["SCHEMA", "SOURCE_TYPE", "parse", "png_text", "read_recipe"]
+__all__ = ["SCHEMA", "SOURCE_TYPE", "material", "parse", "png_text", "read_recipe"]
 
 SCHEMA = 1
 _KEY = "lianpu"
@@ -36,6 +36,11 @@ def png_text(recipe: dict[str, Any], source_type: str = "trainedAlgorithmicMedia
             source=quoteattr(SOURCE_TYPE + source_type), tool=quoteattr(f"lianpu {__version__}")
         ),
     }
+
+
+def material(data: dict[str, Any]) -> dict[str, Any]:
+    """What a picture says of the data set that its model learnt from."""
+    return {key: data.get(key) for key in ("fingerprint", "rights", "licences")}
 
 
 def read_recipe(path: Path) -> dict[str, Any]:

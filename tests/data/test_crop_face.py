@@ -114,29 +114,13 @@ def test_a_data_set_of_faces(tmp_path):
     for i in range(4):
         picture = rng.integers(50, 255, (8, 8, 3)).astype(np.uint8).repeat(12, 0).repeat(12, 1)
         (tmp_path / "in" / f"{i}.png").write_bytes(images.encode_png(picture if i else picture * 0))
-    report = build.build(
-        [tmp_path / "in"],
-        tmp_path / "data",
-        size=64,
-        crop="face",
-        rights="CC0-1.0; drawn",
-        workers=1,
-        find=in_the_middle,
-    )
+    options = {"size": 64, "crop": "face", "rights": "CC0-1.0; drawn", "workers": 1, "find": in_the_middle}
+    report = build.build([tmp_path / "in"], tmp_path / "data", **options)
     assert report.pictures == 3
     assert [q["reason"] for q in report.quarantined] == ["no face was found in it"]
     assert json.loads((tmp_path / "data" / "dataset.json").read_text())["settings"]["crop"] == "face"
     assert "MTCNN" in (tmp_path / "data" / "README.md").read_text()
-    again = build.build(
-        [tmp_path / "in"],
-        tmp_path / "data",
-        size=64,
-        crop="face",
-        rights="CC0-1.0; drawn",
-        workers=1,
-        find=in_the_middle,
-    )
-    assert again.unchanged
+    assert build.build([tmp_path / "in"], tmp_path / "data", **options).unchanged
 
 
 def test_without_weights_nothing_is_begun(tmp_path, monkeypatch):

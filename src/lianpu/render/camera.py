@@ -21,6 +21,7 @@ __all__ = [
     "EMPTY",
     "FAR",
     "FOV",
+    "GROUND",
     "NEAR",
     "Pose",
     "focal",
@@ -38,6 +39,8 @@ NEAR, FAR = 0.9, 1.1
 """A face's depth lies between them."""
 BORDER = 1.05
 """Depth of what lies behind the face."""
+GROUND = BORDER - 0.01
+"""Depth from which a point belongs to what lies behind the face."""
 EMPTY = 1.2
 """Depth of a pixel where nothing is."""
 CENTRE = (0.0, 0.0, 1.0)

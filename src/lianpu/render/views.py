@@ -77,7 +77,7 @@ def transformation(raw: Tensor, depth: Tensor) -> Tensor:
     sigmoid(raw + 5), so that at first all moves; 1 where the depth says face; blurred; 0 on the frame, which never moves. LiftedGAN's
     blur, at 256 pixels, has 21 taps and a deviation of 4 sqrt 2; here both go with the size.
     """
-    T = torch.where(depth[:, None] <= camera.BORDER - 0.01, 1.0, torch.sigmoid(raw + 5))
+    T = torch.where(depth[:, None] <= camera.GROUND, 1.0, torch.sigmoid(raw + 5))
     size = depth.shape[-1]
     radius = max(1, round(10 * size / 256))
     at = torch.arange(-radius, radius + 1, device=T.device)

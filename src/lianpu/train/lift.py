@@ -136,7 +136,7 @@ class LiftTask(nn.Module):
     def details(self, face: Face) -> Tensor:
         """K A, for L_regA."""
         A, size = face.albedo, self.config.net.resolution
-        return losses.albedo_details(A, gaussian(A, DETAIL * size), face.depth <= camera.BORDER - 0.01, min(size, SIDE))
+        return losses.albedo_details(A, gaussian(A, DETAIL * size), face.depth <= camera.GROUND, min(size, SIDE))
 
     @property
     def rows(self) -> int:

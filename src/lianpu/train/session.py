@@ -412,7 +412,7 @@ class _Session:
         facts = {
             "verb": "samples",
             "run": {"recipe": self.plan["recipe"], "images": loop.clock.images},
-            "data": {k: self.data.get(k) for k in ("fingerprint", "rights", "licences")},
+            "data": provenance.material(self.data),
         }
         sheet = images.encode_png(pixels, provenance.png_text(facts))
         files.atomic_write(self.folder.path / "samples" / f"{loop.clock.images:09d}.png", sheet)

@@ -314,6 +314,10 @@ def test_other_folders_are_left_alone(tmp_path):
     with pytest.raises(DataError, match="something else"):
         heads.write(masks_folder, 1, 0, 16, workers=1)
     assert (masks_folder / "00000.png").exists()
+    heads.write(tmp_path / "heads", 1, 0, 16, workers=1)
+    with pytest.raises(DataError, match="something else than drawn masks"):
+        api.sample(tmp_path / "heads", 1, 0, 16, workers=1)
+    assert (tmp_path / "heads" / "normals" / "00000.png").exists()
     with pytest.raises(DataError, match="not a folder of drawn heads"):
         heads.read(tmp_path)
 

@@ -32,10 +32,10 @@ from typing import Any
 import numpy as np
 
 from lianpu import __version__, files, images, provenance
-from lianpu.data import maps, pool
-from lianpu.data.samples import heads_shape, heads_surface
+from lianpu.data import maps
+from lianpu.data.samples import heads_shape, heads_surface, series
 from lianpu.data.samples.plan import Dice
-from lianpu.errors import DataError, ResourceError, Stopped, UsageError
+from lianpu.errors import DataError, ResourceError, UsageError
 from lianpu.machine import one_thread
 
 __all__ = ["LARGEST", "SMALLEST", "Drawn", "Head", "Seen", "draw", "head", "read", "write"]
@@ -290,24 +290,14 @@ def write(
     """
     to = Path(to)
     _check(n, size, views, damage)
-    stamp = to / "series.json"
-    if to.exists() and not (to.is_dir() and (stamp.exists() or not any(to.iterdir()))):
-        raise DataError(f"{to.name} holds something else than drawn heads.", str(to), "Choose a new folder for --to.")
-    series = {
-        "drawn by": f"lianpu {__version__}",
-        "what": "heads",
-        "seed": seed,
-        "size": size,
-        "views": views,
-        "damage": damage,
-    }
-    line = json.dumps(series) + "\n"
+    stamp = series.claim(to, "heads")
+    facts = {
+        "drawn by": f"lianpu {__version__}", "what": "heads", "seed": seed, "size": size, "views": views, "damage": damage,
+    }  # fmt: skip
+    line = json.dumps(facts) + "\n"
     keep = n if stamp.exists() and stamp.read_text(encoding="utf-8") == line else 0
-    if keep == 0 and stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")).get("what") != "heads":
-        raise DataError(f"{to.name} holds something else than drawn heads.", str(to), "Choose a new folder for --to.")
-    for folder in (to, *(to / name for name in (*FOLDERS, "mesh"))):
-        files.remove_partial(folder)
-    _remove_from(to, keep, views)
+    series.remove((folder, ".png", keep) for folder in (to, *(to / name for name in FOLDERS)))
+    series.remove([(to / "mesh", ".ply", math.ceil(keep / views))])
     files.atomic_write(stamp, line)
     jobs = [
         _Job(to, seed, size, views, damage, mesh, k, tuple(range(k * views, min(n, (k + 1) * views))))
@@ -315,18 +305,7 @@ def write(
     ]
     todo = [job for job in jobs if not job.whole()]
     done = n - sum(len(job.indices) for job in todo)
-    if progress and done:
-        progress(done, n)
-    try:
-        for count in pool.each(_write_one, todo, _lost, workers):
-            done += count
-            if progress:
-                progress(done, n)
-    except KeyboardInterrupt as stop:
-        code = getattr(stop, "exit_code", 130)
-        raise Stopped(
-            f"stopped at {done} of {n} pictures.", str(to), "Run it again: it goes on.", exit_code=code
-        ) from None
+    series.draw(to, "pictures", _write_one, todo, _lost, done, n, progress, workers)
     names = [f"{i:05d}.png" for i in range(n)]
     lines = ({"file_name": name, **provenance.read_recipe(to / name)["head"]} for name in names)
     files.atomic_write(to / "metadata.jsonl", "".join(json.dumps(row) + "\n" for row in lines))
@@ -393,15 +372,6 @@ def _lost(job: _Job) -> int:
     raise ResourceError(
         f"the process that drew head {job.identity} was ended from outside.", str(job.to), "Run it again: it goes on."
     )
-
-
-def _remove_from(to: Path, first: int, views: int) -> None:
-    """Removes the pictures numbered `first` and higher, and nothing that is not named as `write` names them."""
-    for folder, ending in ((to, ".png"), *((to / name, ".png") for name in FOLDERS), (to / "mesh", ".ply")):
-        limit = math.ceil(first / views) if ending == ".ply" else first
-        for old in folder.glob(f"[0-9][0-9][0-9][0-9][0-9]*{ending}"):
-            if old.stem.isdecimal() and int(old.stem) >= limit:
-                old.unlink()
 
 
 # ---- read back -------------------------------------------------------------------------------------------------------
