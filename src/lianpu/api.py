@@ -379,7 +379,8 @@ def translate(
 def evaluate(
     what: str | Path,
     *,
-    against: Path,
+    against: Path | None = None,
+    suite: Literal["pictures", "geometry", "identity"] = "pictures",
     metrics: Iterable[str] = ("all",),
     n: int | None = None,
     seed: int = 0,
@@ -397,16 +398,26 @@ def evaluate(
     n: most pictures taken; a model paints so many, 2048 if not said. extractors: names, or "all-available". split: of `against`, where it
     is a data set; its test split otherwise. cache: folder of computed features, the user's own if None. Under torchrun the processes
     share the work, and all but the first return no rows.
+
+    suite: "geometry" holds a lifter to the true shape of drawn heads, which lie in `against` (`data sample heads`); "identity" turns n
+    new faces of it (100 if not said), beside the true heads of `against` if that is given. Neither asks for metrics.
     """
-    from lianpu.metrics import features, sources, suite
+    from lianpu.metrics import features, sources
+    from lianpu.metrics import suite as measures
     from lianpu.train import world
 
+    if suite != "pictures":
+        return _of_lifter(what, suite, against, n, seed, device, progress)
+    if against is None:
+        raise UsageError(
+            "--against is missing: measured against what?", fix="--against a data set, or a folder of real pictures."
+        )
     if "all-available" in extractors:
-        extractors = suite.available_extractors()
+        extractors = measures.available_extractors()
     with world.join(device) as peers:
         shown = _pictures_of(what, n, seed, truncation, peers.device)
         real = sources.open_pictures(against, split=split)
-        return suite.evaluate(
+        return measures.evaluate(
             shown,
             real,
             metrics,
@@ -419,6 +430,23 @@ def evaluate(
             peers=peers,
             progress=progress if peers.first else None,
         )
+
+
+def _of_lifter(
+    model: str | Path, suite: str, against: Path | None, n: int | None, seed: int, device: str, progress: Any
+) -> list[Row]:
+    from lianpu.experiments import lifting
+
+    network = load_lifter(model, device).network
+    count = progress or (lambda done, total, what: None)
+    if suite == "identity":
+        return lifting.identity_suite(network, against, n or 100, seed=seed, count=count)
+    if against is None:
+        raise UsageError(
+            "--against is missing: true heads are needed.",
+            fix="lianpu data sample heads --to heads, then --against heads",
+        )
+    return lifting.geometry_suite(network, against, n, seed=seed, count=count)
 
 
 def _pictures_of(what: str | Path, n: int | None, seed: int, truncation: float, device: Any) -> Source:

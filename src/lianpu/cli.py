@@ -628,7 +628,8 @@ def evaluate(
     what: str,
     /,
     *,
-    against: Path,
+    against: Path | None = None,
+    suite: Literal["pictures", "geometry", "identity"] = "pictures",
     metrics: Annotated[list[str], Parameter(negative=())] = ["all"],  # noqa: B006 - never changed
     count: Annotated[int | None, Parameter(name=["-n", "--n", "--count"])] = None,
     seed: int = 0,
@@ -651,7 +652,9 @@ def evaluate(
     what
         A folder of pictures, a data set, or a model, which then paints.
     against
-        A data set, or a folder of real pictures.
+        A data set, or a folder of real pictures; for geometry a folder of drawn heads, for identity one if true heads are to be set beside.
+    suite
+        pictures; or of a lifter: geometry, its shapes, poses and lights against true ones; identity, what turned faces keep of themselves.
     metrics
         all, or some of: fid, kid, fd, kd, precision, recall, density, coverage, ssim, ms-ssim, lpips, diversity, memorisation, palette,
         symmetry. Several with commas: fid,kid
@@ -679,18 +682,20 @@ def evaluate(
         auto, cpu, cuda or cuda:1.
     """
     from lianpu import api
-    from lianpu.metrics import suite, table
+    from lianpu.metrics import suite as measures
+    from lianpu.metrics import table
     from lianpu.progress import Progress
 
     for condition in fail_if or []:
-        suite.parse_check(condition)
+        measures.parse_check(condition)
     if csv is not None:
-        suite.check_ending(csv)
+        measures.check_ending(csv)
     first = os.environ.get("RANK", "0") == "0"
     progress = Progress(quiet=quiet or json or not first)
     rows = api.evaluate(
         what,
         against=against,
+        suite=suite,
         metrics=metrics,
         n=count,
         seed=seed,
@@ -706,14 +711,14 @@ def evaluate(
     if not first:
         return
     if csv is not None:
-        suite.write(rows, csv)
+        measures.write(rows, csv)
     if not quiet:
         table.show(rows)
     if json:
-        _out(suite.to_json(rows).rstrip())
+        _out(measures.to_json(rows).rstrip())
     elif not (sys.stdout.isatty() and not quiet):  # on a terminal the table has been read already
-        _out(suite.to_csv(rows).rstrip())
-    suite.fail_if(rows, fail_if or [])
+        _out(measures.to_csv(rows).rstrip())
+    measures.fail_if(rows, fail_if or [])
 
 
 @app.command

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from lianpu import api, checkpoint
+from lianpu import api, checkpoint, cli
 from lianpu.data.samples import heads
-from lianpu.errors import UsageError
+from lianpu.errors import DataError, ModelError, UsageError
 from lianpu.experiments import base, digan2024, lifting, stages
 from lianpu.experiments.digan2024 import SCALES, Digan2024
 from lianpu.metrics import geometry, identity
 from lianpu.progress import Progress
+from lianpu.report.words import Words
 
 QUIET = Progress(quiet=True)
 MINI = replace(SCALES["rehearsal"], name="mini", held=3, heads=40, turned=2, n=8, steps=4)
@@ -107,7 +108,13 @@ def test_the_truth_itself_has_no_error(tmp_path, monkeypatch):
     monkeypatch.setattr(lifting, "_lifted", Perfect(truth).lifted)
     codes = lifting.Codes(torch.zeros(8, 1, 1), torch.zeros(8), torch.ones(8))
     rows = {row.metric: row for row in lifting.of_shape(None, codes, truth)}  # type: ignore[arg-type]
-    for name in ("SIDE", "SIDE, straight ahead", "MAD (degrees)", "rotation error (degrees)", "light direction error (degrees)"):
+    for name in (
+        "SIDE",
+        "SIDE, straight ahead",
+        "MAD (degrees)",
+        "rotation error (degrees)",
+        "light direction error (degrees)",
+    ):
         assert rows[name].value == pytest.approx(0, abs=1e-4), name
     assert rows["yaw correlation"].value == pytest.approx(1)
     assert rows["depth correlation"].value == pytest.approx(1)
@@ -143,6 +150,19 @@ def test_identity_rows_say_the_share_of_the_ceiling():
     assert set(cosines) == set(yaws)
 
 
+def test_an_embedder_that_sees_no_face_leaves_a_row_that_says_so():
+    class Blind:
+        name = "identity (blind)"
+
+        def __call__(self, views):
+            raise DataError("no face was found in the frontal view.")
+
+    rows, cosines = lifting.of_identity(Blind(), lambda i, yaw: np.zeros((2, 2, 3), np.uint8), 3, None)
+    assert [(row.value, row.n) for row in rows] == [(None, 0)] * 4
+    assert all("no" in row.note and "face" in row.note for row in rows)
+    assert json.dumps(cosines, allow_nan=False)
+
+
 def test_what_it_cannot_be_told_is_refused(tmp_path):
     with pytest.raises(UsageError, match="no scale"):
         digan2024.create(tmp_path / "x", "tny")
@@ -160,3 +180,60 @@ def test_every_recipe_of_every_scale_exists():
             chosen = experiment.recipe(row)
             assert chosen.net.resolution == experiment.resolution
             assert chosen.kimg == (scale.lifter_kimg if row in digan2024.LIFTERS else scale.kimg)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_page_shows_every_table_and_figure(whole, lang, tmp_path):
+    facts = json.dumps(digan2024.summary(whole), ensure_ascii=False)
+    (whole.folder / "summary.json").write_text(facts, "utf-8")
+    html, table, _ = api.report([whole.folder], tmp_path / "page.html", lang=lang)
+    text = html.read_text("utf-8")
+    words = Words(lang)
+    for key in (
+        "lift.shapes",
+        "lift.table1",
+        "lift.table2",
+        "lift.table3",
+        "lift.figure2",
+        "lift.figure3",
+        "lift.figure4",
+        "lift.data",
+    ):
+        assert f">{words(key)}</h2>" in text, key
+    assert text.count("data:image/png") == 4
+    for name in ("flat", "mean"):
+        assert words(f"lift.{name}") in text
+    lines = table.read_text("utf-8")
+    assert "digan-wo-flip" in lines
+    assert "MAD (degrees)" in lines
+
+
+@pytest.mark.slow
+def test_a_lifter_of_ones_own_is_measured_by_the_command(whole, tmp_path, capsys):
+    model = whole.folder / "runs" / "digan-seed0" / "model"
+    rows = api.evaluate(model, suite="geometry", against=whole.folder / "held", n=4)
+    found = {row.metric: row for row in rows}
+    assert found["SIDE"].n == 4
+    assert found["SIDE, flat depth"].value > 0
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["evaluate", str(model), "--suite", "identity", "-n", "2", "--json", "--quiet"])
+    said = {row["metric"] for row in json.loads(capsys.readouterr().out)}
+    assert "identity (clay) kept at 30 degrees" in said
+    assert not any("true heads" in name for name in said), "no true heads were given"
+
+
+@pytest.mark.slow
+def test_a_measure_of_shape_needs_a_lifter_and_true_heads_of_its_size(whole, tmp_path):
+    model = whole.folder / "runs" / "digan-seed0" / "model"
+    with pytest.raises(UsageError, match="true heads are needed"):
+        api.evaluate(model, suite="geometry")
+    with pytest.raises(ModelError, match="knows no shapes"):
+        api.evaluate("opera-mask-64", suite="geometry", against=whole.folder / "held")
+    with pytest.raises(UsageError, match="--against is missing"):
+        api.evaluate("opera-mask-64")
+    heads.write(tmp_path / "small", 2, 0, 32, workers=1)
+    with pytest.raises(DataError, match="32 px"):
+        api.evaluate(model, suite="geometry", against=tmp_path / "small")
+    with pytest.raises(DataError, match="not a folder of drawn heads"):
+        api.evaluate(model, suite="geometry", against=tmp_path)

@@ -21,7 +21,8 @@ from lianpu.experiments.stages import Reporter, Stage, digest, states
 from lianpu.machine import machine, threads
 
 __all__ = [
-    "SEED", "Paper", "begin", "checked", "chosen", "extractors", "forecast", "missing", "portable", "read", "training_speed",
+    "KINDS", "SEED", "Paper", "begin", "checked", "chosen", "embedders", "extractors", "forecast", "headline", "kind_of", "missing",
+    "portable", "read", "training_speed",
 ]  # fmt: skip
 
 S = TypeVar("S")
@@ -244,6 +245,14 @@ def extractors() -> list[str]:
     return [name for name in RULERS if weights.available(name)]
 
 
+def embedders() -> list[str]:
+    """clay, which is shipped; sface where its weights and those that find faces are here."""
+    from lianpu import weights
+
+    needed = ("sface", "mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet")
+    return ["clay", *(["sface"] if all(weights.available(name) for name in needed) else [])]
+
+
 def _events(log: Path) -> Iterator[dict[str, Any]]:
     for line in log.read_text("utf-8", errors="replace").splitlines() if log.exists() else []:
         try:
@@ -370,3 +379,27 @@ def missing(plan: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
         for name, entry in plan.items()
         if entry["state"] != "done"
     ]
+
+
+KINDS = {
+    "fid": "frechet", "fd": "frechet", "kid": "kernel", "kd": "kernel", "ssim": "ssim", "ms-ssim": "ms-ssim",
+    "lpips": "lpips to real", "diversity": "lpips diversity",
+}  # fmt: skip
+"""Metric (`suite.METRICS`) -> the measure of the paper that it is."""
+
+
+def kind_of(row: dict[str, Any]) -> str | None:
+    """Which of the paper's measures a metric row is, whatever its features: FID and FD are Fréchet distances, KID and KD kernel ones."""
+    return KINDS.get(str(row.get("extra", {}).get("key", "")))
+
+
+def headline(evaluated: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Which metric name stands for each measure: the standard one where it was computed, otherwise the first that every row has."""
+    found: dict[str, str] = {}
+    for kind in dict.fromkeys(KINDS.values()):
+        lists = [[r["metric"] for r in e["rows"] if kind_of(r) == kind and r["value"] is not None] for e in evaluated]
+        shared = [name for name in (lists[0] if lists else []) if all(name in names for names in lists)]
+        standard = [name for name in shared if name in ("FID", "KID")]
+        if shared:
+            found[kind] = (standard or shared)[0]
+    return found

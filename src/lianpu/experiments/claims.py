@@ -47,7 +47,7 @@ class Measured:
 
 PLACES = {
     "Table 1": "表 1", "Table 2": "表 2", "Table 3": "表 3", "Figure 3": "图 3", "Figure 5": "图 5", "Figure 6": "图 6",
-    "Conclusion": "结论",
+    "Conclusion": "结论", "Beyond the paper": "论文之外",
 }  # fmt: skip
 """Where in the paper, in Chinese."""
 
@@ -251,7 +251,7 @@ CLAIMS: tuple[Claim, ...] = (
 )  # fmt: skip
 
 
-def judge(look: Look) -> list[dict[str, Any]]:
+def judge(look: Look, claims: Sequence[Claim] = CLAIMS) -> list[dict[str, Any]]:
     """Every claim with its verdict, as plain values, ready for json."""
     return [
         {
@@ -262,7 +262,7 @@ def judge(look: Look) -> list[dict[str, Any]]:
             "tried": {"en": c.tried_en, "zh": c.tried_zh} if c.tried else None,
             "verdict": c.tried(look) if c.tried else "eyes",
         }
-        for c in CLAIMS
+        for c in claims
     ]
 
 

@@ -5,7 +5,6 @@ measures (Tables 1 to 3) and by what it could not: the truth, for the shape of t
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +18,9 @@ from lianpu.data import build, records
 from lianpu.data.folder import Folder
 from lianpu.data.samples import heads
 from lianpu.experiments import base
-from lianpu.experiments.base import SEED, Paper, extractors, portable, read
+from lianpu.experiments.base import SEED, Paper, embedders, extractors, portable, read
+from lianpu.experiments.claims import Look, Measured, judge
+from lianpu.experiments.claims2024 import CLAIMS
 from lianpu.experiments.stages import Reporter, Stage, states
 from lianpu.machine import machine
 
@@ -194,7 +195,7 @@ class Digan2024(Paper):
             "turned": s.turned,
             "shown": s.shown,
             "seed": SEED,
-            "extractors": [*extractors(), *_embedders()],
+            "extractors": [*extractors(), *embedders()],
         }
         if stage.facts["row"] != "real":
             known["model"] = checkpoint.read_model(self.run(stage) / "model").sha256
@@ -252,7 +253,11 @@ class Digan2024(Paper):
         assert isinstance(network, Generator)
         network.requires_grad_(False)
         pictures = self._truth.pictures
-        found = lifting.codes(network, pictures, steps=self.scale.steps, say=report.say, stop=over)
+
+        def count(done: int, total: int, what: str) -> None:
+            report.say(f"{done} of {total} {what}")
+
+        found = lifting.codes(network, pictures, steps=self.scale.steps, count=count, stop=over)
         if found is None:
             return False
         found.save(self.folder / "codes.safetensors", {"teacher": model.sha256})
@@ -292,7 +297,9 @@ class Digan2024(Paper):
             pictures = lifting.rendered(network, f"{row}-seed{stage.facts['seed']}", s.n)
             cells, columns = lifting.shown(network, s.shown)
             self.sheet(figure, cells, stage, columns)
-            more = self._lifted(network, report)
+            more = {"light": figure.replace(".png", "-light.png"), **self._lifted(network, report)}
+            cells, columns = lifting.lit(network, max(s.shown // 2, 1))
+            self.sheet(more["light"], cells, stage, columns)
         rulers, here = [name for name in networks.EXTRACTORS if name in extractors()], METRICS
         if suite.STANDARD not in rulers:
             here = tuple(m for m in METRICS if m not in ("fid", "kid"))
@@ -320,8 +327,8 @@ class Digan2024(Paper):
             rows += lifting.of_shape(network, Codes.load(self.folder / "codes.safetensors"), self._truth)
             report.say("shapes are measured")
         real = read(self.folder / "results" / "evaluate-real.json") or {}
-        for name in _embedders():
-            embed, size = _embedder(name, self.resolution)
+        for name in embedders():
+            embed, size = lifting.embedder(name, self.resolution)
             known = real.get("cosines", {}).get(name)
             ceiling = known and {int(yaw): np.array(values, np.float64) for yaw, values in known.items()}
             found, cosines[name] = lifting.of_identity(
@@ -337,31 +344,14 @@ class Digan2024(Paper):
         from lianpu.metrics import identity
 
         s, cosines = self.scale, {}
-        for name in _embedders():
-            embed, size = _embedder(name, self.resolution)
+        for name in embedders():
+            embed, size = lifting.embedder(name, self.resolution)
             found = identity.turned(embed, identity.true_heads(HELD, 0, size), s.turned)
-            cosines[name] = {yaw: [None if np.isnan(v) else float(v) for v in values] for yaw, values in found.items()}
+            cosines[name] = {yaw: lifting.plain(values) for yaw, values in found.items()}
             report.say(f"the ceiling of {embed.name} is measured")
         known = heads.read(self.folder / "drawn", min(s.heads, 2000)).depth
         walls = lifting.yardsticks(self._truth, known)
         return {"cosines": cosines, "yardsticks": {k: [portable(asdict(r)) for r in rows] for k, rows in walls.items()}}
-
-
-def _embedders() -> list[str]:
-    """clay, which is shipped; sface where its weights and those that find faces are here."""
-    from lianpu import weights
-
-    needed = ("sface", "mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet")
-    return ["clay", *(["sface"] if all(weights.available(name) for name in needed) else [])]
-
-
-@functools.cache
-def _embedder(name: str, size: int) -> tuple[Any, int]:
-    """An embedder, and the pixels of the pictures that it is shown."""
-    from lianpu.experiments import lifting
-    from lianpu.metrics import identity
-
-    return (identity.Clay.shipped(), size) if name == "clay" else (identity.Photographic(), max(size, lifting.TURNED))
 
 
 # ---------------------------------------------------------------------------------------------------------------- beginning
@@ -426,6 +416,9 @@ def summary(experiment: Digan2024) -> dict[str, Any]:
         for name, (stage, r) in results.items()
         if stage.kind == "evaluate"
     ]
+    main = [e for e in evaluated if e["row"] in NAMES]
+    real = next((e for e in evaluated if e["row"] == "real"), None)
+    headline = base.headline(evaluated)
     missing = base.missing(plan)
     return {
         **experiment.facts(),
@@ -435,12 +428,26 @@ def summary(experiment: Digan2024) -> dict[str, Any]:
         "names": NAMES,
         "data": results.get("data", (None, None))[1],
         "codes": results.get("codes", (None, None))[1],
-        "real": next((e for e in evaluated if e["row"] == "real"), None),
-        "main": [e for e in evaluated if e["row"] in NAMES],
+        "headline": headline,
+        "real": real,
+        "main": main,
+        "claims": [c for c in judge(_look(main, real, headline), CLAIMS) if c["row"] in experiment.rows],
         "not_run": [*missing, *_left_out(experiment)],
         "plan": plan,
         "machine": machine(),
     }
+
+
+def _look(main: Sequence[dict[str, Any]], real: dict[str, Any] | None, headline: dict[str, str]) -> Look:
+    """What was measured of a row: by one of the paper's measures, or by a metric's own name."""
+    walls = (real or {}).get("yardsticks", {})
+
+    def look(metric: str, row: str) -> Measured | None:
+        name = headline.get(metric, metric)
+        tables = [walls[row]] if row in walls else [e["rows"] for e in main if e["row"] == row]
+        return Measured.of([r for rows in tables for r in rows if r["metric"] == name])
+
+    return look
 
 
 def _left_out(experiment: Digan2024) -> list[dict[str, Any]]:

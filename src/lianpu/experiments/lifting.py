@@ -4,7 +4,9 @@ their depth, normals, pose and light compared with the truth; new faces are turn
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -14,7 +16,10 @@ import torch
 from torch import Tensor
 
 from lianpu import files, images, inversion
+from lianpu.data.samples import heads
 from lianpu.data.samples.heads import Truth
+from lianpu.errors import DataError
+from lianpu.experiments import base
 from lianpu.metrics import bootstrap, geometry, identity, sources
 from lianpu.metrics.identity import Embedder
 from lianpu.metrics.sources import Source
@@ -25,11 +30,18 @@ from lianpu.nets.stylegan2 import Generator
 from lianpu.randomness import latent
 from lianpu.render import camera, frames, surface
 
-__all__ = ["Codes", "codes", "of_identity", "of_shape", "rendered", "shown", "turning", "yardsticks"]
+__all__ = [
+    "Codes", "codes", "embedder", "geometry_suite", "identity_suite", "lit", "of_identity", "of_shape", "plain", "rendered",
+    "shown", "turning", "yardsticks",
+]  # fmt: skip
+
+Count = Callable[[int, int, str], object]
+"""Hears of progress: how many of how many, of what."""
 
 AT_ONCE = 16  # pictures that are found or lifted at once
 SEEN = "held-out heads as seen, found among the teacher's codes"
 TURNED = 256  # pixels at which a face is turned for a photographic embedder, which finds none in small pictures
+UNSEEN = "undefined: no face was seen in any frontal view"
 SAID = (15, 30, 45, 60)  # degrees of yaw that identity is told of
 
 
@@ -58,7 +70,7 @@ class Codes(NamedTuple):
 
 
 def codes(
-    teacher: Generator, pictures: np.ndarray, *, steps: int, say: Callable[[str], None], stop: Callable[[], bool]
+    teacher: Generator, pictures: np.ndarray, *, steps: int, count: Count, stop: Callable[[], bool] = lambda: False
 ) -> Codes | None:
     """Pictures (n, r, r, 3) uint8 as the teacher's codes; None where `stop` said so in between."""
     phi = features.perceptual().to(teacher.mapping.w_avg.device)
@@ -68,7 +80,7 @@ def codes(
             return None
         some = images.to_float(pictures[first : first + AT_ONCE]).to(teacher.mapping.w_avg.device)
         found.append(inversion.invert(teacher, phi, some, steps=steps))
-        say(f"{min(first + AT_ONCE, len(pictures))} of {len(pictures)} pictures found")
+        count(min(first + AT_ONCE, len(pictures)), len(pictures), "pictures found")
     return Codes(*(torch.cat([getattr(one, name) for one in found]) for name in Codes._fields))
 
 
@@ -224,6 +236,26 @@ def shown(network: Digan, count: int, truncation: float = 0.7) -> tuple[list[np.
     return pictures, columns
 
 
+@torch.no_grad()
+def lit(network: Digan, count: int, truncation: float = 0.7) -> tuple[list[np.ndarray], int]:
+    """New faces in light from seven directions, each with its shading below it, and how many pictures a row has."""
+    pictures: list[np.ndarray] = []
+    angles = [-60, -40, -20, 0, 20, 40, 60]
+    for seed in range(count):
+        face = new_face(network, seed, truncation)
+        normals = surface.normals(face.depth)
+        shades = [surface.shading(normals, _lamp(face, angle)) for angle in angles]
+        rows = ([surface.relight(face.albedo, shade) for shade in shades], [frames.shading_picture(s) for s in shades])
+        pictures += [images.to_uint8(cell)[0] for row in rows for cell in row]
+    return pictures, len(angles)
+
+
+def _lamp(face: Face, angle: float) -> surface.Light:
+    x = np.radians(angle)
+    one = face.depth.new_tensor
+    return surface.Light(one([0.35]), one([0.75]), one([[float(np.sin(x)), 0.0, float(np.cos(x))]]))
+
+
 # ---- identity --------------------------------------------------------------------------------------------------------
 
 
@@ -236,8 +268,16 @@ def of_identity(
 ) -> tuple[list[Row], dict[int, list[float]]]:
     """Rows of how much of an identity is kept where faces are turned, and the cosines they are of. ceiling: those of true heads."""
     cosines = identity.turned(embed, show, count)
-    rows: list[Row] = []
-    for one in identity.kept(_sides(cosines), ceiling and _sides(ceiling), seed):
+    mine, true = _sides(cosines), _sides(ceiling) if ceiling else None
+    rows = [
+        _kept(f"{embed.name} kept at {yaw} degrees", None, bootstrap.Interval(None, None), 0, seed, UNSEEN)
+        for yaw in SAID
+        if np.isnan(mine[yaw]).all()
+    ]
+    mine = {yaw: values for yaw, values in mine.items() if not np.isnan(values).all()}
+    if true and any(np.isnan(true[yaw]).all() for yaw in mine):
+        true = None
+    for one in identity.kept(mine, true, seed):
         name = f"{embed.name} kept at {one.yaw} degrees"
         rows.append(_kept(name, one.cosine, one.interval, one.faces, seed, ""))
         if one.ratio is not None and one.ratio_interval is not None:
@@ -245,7 +285,12 @@ def of_identity(
             rows.append(
                 _kept(f"{name}, share of the true heads'", one.ratio, one.ratio_interval, one.faces, seed, note)
             )
-    return rows, {yaw: values.tolist() for yaw, values in cosines.items()}
+    return rows, {yaw: plain(values) for yaw, values in cosines.items()}
+
+
+def plain(cosines: np.ndarray) -> list[float | None]:
+    """As json has it: None for a face that was not seen."""
+    return [None if np.isnan(v) else float(v) for v in cosines]
 
 
 def _sides(cosines: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
@@ -253,7 +298,7 @@ def _sides(cosines: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
     return {yaw: (cosines[-yaw] + cosines[yaw]) / 2 for yaw in SAID}
 
 
-def _kept(metric: str, value: float, interval: bootstrap.Interval, n: int, seed: int, note: str) -> Row:
+def _kept(metric: str, value: float | None, interval: bootstrap.Interval, n: int, seed: int, note: str) -> Row:
     pairing = "the frontal view of a new face against it turned to either side"
     return Row(
         metric, value, interval.low, interval.high, n, n, pairing=pairing, seed=seed, note=note, better="higher",
@@ -273,3 +318,51 @@ def turning(network: Digan, count: int, size: int, truncation: float = 0.7) -> C
         return next(frames.turned(face.depth, lit, face.transform, [yaw], size=size))
 
     return show
+
+
+@functools.cache
+def embedder(name: str, size: int) -> tuple[Embedder, int]:
+    """An embedder, and the pixels of the pictures that it is shown; SFace's faces are found in larger ones."""
+    return (identity.Clay.shipped(), size) if name == "clay" else (identity.Photographic(), max(size, TURNED))
+
+
+# ---- a model of one's own --------------------------------------------------------------------------------------------
+
+
+def geometry_suite(
+    network: Digan, folder: Path, n: int | None, *, seed: int = 0, steps: int = 400, count: Count
+) -> list[Row]:
+    """Rows of shape, pose and light against at most n pictures of a folder of drawn heads, and those of a flat and the mean depth.
+
+    The mean is that of these very heads, which a lifter is not given: a yardstick a little too good.
+    """
+    truth = heads.read(folder, n)
+    size = network.config.resolution
+    if truth.pictures.shape[1] != size:
+        raise DataError(
+            f"the heads are {truth.pictures.shape[1]} px, and the model's pictures {size}.",
+            str(folder),
+            f"lianpu data sample heads --size {size} --to FOLDER",
+        )
+    found = codes(network.G2D, truth.pictures, steps=steps, count=count)
+    assert found is not None
+    walls = yardsticks(truth, truth.depth, seed)
+    named = [replace(row, metric=f"{row.metric}, {name} depth") for name, rows in walls.items() for row in rows]
+    return [*of_shape(network, found, truth, seed), *named]
+
+
+def identity_suite(
+    network: Digan, folder: Path | None, n: int, *, seed: int = 0, truncation: float = 0.7, count: Count
+) -> list[Row]:
+    """Rows of identity kept by n new faces under rotation, by every embedder that is here; beside the true heads of a folder of drawn
+    ones, if one is given.
+    """
+    rows: list[Row] = []
+    series = None if folder is None else heads.read(folder, 1).rows[0]["seed"]
+    names = base.embedders()
+    for i, name in enumerate(names):
+        embed, size = embedder(name, network.config.resolution)
+        ceiling = None if series is None else identity.turned(embed, identity.true_heads(series, 0, size), n)
+        rows += of_identity(embed, turning(network, n, size, truncation), n, ceiling, seed)[0]
+        count(i + 1, len(names), "embedders")
+    return rows
