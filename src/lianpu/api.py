@@ -244,6 +244,7 @@ def lift(
     label: str | None = None,
     truncation: float = 0.7,
     mask: Path | None = None,
+    crop: str = "auto",
     steps: int = 400,
     yaw: str = "",
     pitch: float = 0.0,
@@ -262,6 +263,8 @@ def lift(
 ) -> dict[str, Any]:
     """Gives a new face (`seed`) or that in a photograph (`image`) a shape, and writes what is asked for: {"files": paths, "warnings":
     sentences, "inverted": how well the photograph was found, or nothing}. What is wrong with the request is said before the work.
+
+    crop: how a photograph is laid into the model's square (`lifter.Lifter.of_picture`).
 
     yaw: "-60:60:9" or "0,30": pictures in `out`; light: "x,y,ambient,diffuse", by default the face's own. maps: of `lifter.MAPS`, as
     pictures and, whole, in one npz. export: .glb, .obj, .ply or .stl; height_mm: how tall the head is in truth. turntable, relight: films.
@@ -286,7 +289,7 @@ def lift(
             f"{len(taken)} of the files exist already (first: {taken[0]}).", fix="Choose others, or add --overwrite."
         )
     if image is not None:
-        lifted = loaded.of_picture(image, mask=mask, steps=steps, say=progress)
+        lifted = loaded.of_picture(image, mask=mask, crop=crop, steps=steps, say=progress)
         found = lifted.facts["inverted"]
         say(
             f"{image.name} was found among the model's faces with a mean error of {found['error'] / 2:.1%} of the range, "

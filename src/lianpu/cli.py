@@ -454,6 +454,7 @@ def lift(
     class_: Annotated[str | None, Parameter(name="--class")] = None,
     truncation: float = 0.7,
     mask: Path | None = None,
+    crop: Literal["auto", "face", "centre"] = "auto",
     steps: int = 400,
     yaw: Annotated[str, Parameter(allow_leading_hyphen=True)] = "",
     pitch: float = 0.0,
@@ -486,6 +487,9 @@ def lift(
         How far the new face may be from the average one; 1 is the model's full variety.
     mask
         A picture as large as the photograph, white where it is damaged or hidden: there the model guesses.
+    crop
+        How a photograph is laid into the model's square: face, its largest face, upright; centre, its middle as it is; auto: face where
+        `lianpu weights` has what finds faces, but for a picture that has been cropped already.
     steps
         In which the photograph is looked for.
     yaw
@@ -524,6 +528,7 @@ def lift(
         label=class_,
         truncation=truncation,
         mask=mask,
+        crop=crop,
         steps=steps,
         yaw=yaw,
         pitch=pitch,
