@@ -267,7 +267,8 @@ def lift(
     crop: how a photograph is laid into the model's square (`lifter.Lifter.of_picture`).
 
     yaw: "-60:60:9" or "0,30": pictures in `out`; light: "x,y,ambient,diffuse", by default the face's own. maps: of `lifter.MAPS`, as
-    pictures and, whole, in one npz. export: .glb, .obj, .ply or .stl; height_mm: how tall the head is in truth. turntable, relight: films.
+    pictures and, whole, in one npz. export: .glb, .obj, .ply, .stl or .html; height_mm: how tall the head is in truth. turntable,
+    relight: films.
     Pictures carry their recipe.
     """
     from lianpu import lifter

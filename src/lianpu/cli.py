@@ -503,7 +503,7 @@ def lift(
     maps
         Of depth,normal,albedo,shading,transform: as pictures, and as numbers in NAME-maps.npz.
     export
-        Write a mesh: --export head.glb (also .obj, .ply, .stl; may be given several times)
+        Write a mesh: --export head.glb (also .obj, .ply, .stl, and .html, a page with the head in it; may be given several times)
     height_mm
         How tall the head is in truth, from the lowest to the highest point; without it the mesh says that its scale is unknown.
     turntable

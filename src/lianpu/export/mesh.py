@@ -1,4 +1,5 @@
-"""A face as a mesh that other programs open: GLB with its texture, OBJ with MTL and PNG, PLY with a colour for each vertex, STL.
+"""A face as a mesh that other programs open: GLB with its texture, OBJ with MTL and PNG, PLY with a colour for each vertex, STL; and as a
+page that any browser opens, HTML.
 
 Axes are glTF's: x right, y up, z towards the viewer; a face looks along +z, and what is outside sees the corners of a triangle run
 anticlockwise. Lengths are metres (millimetres in STL, whose readers take them so), and every file says whether that is known or assumed:
@@ -8,10 +9,14 @@ one line only.
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 import math
+import re
 import struct
 from dataclasses import dataclass, replace
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -319,7 +324,23 @@ def _packet(origin: Origin, facts: dict[str, str]) -> dict[str, Any]:
     }
 
 
-ENDINGS = {"glb": _glb, "obj": _obj, "ply": _ply, "stl": _stl}
+def _html(path: Path, mesh: Mesh, origin: Origin, facts: dict[str, str]) -> dict[Path, bytes]:
+    """A page that needs nothing but a browser with WebGL 2: the GLB inside it, to be turned by mouse, touch or keys."""
+    glb = _glb(path, mesh, origin, facts)[path]
+    said = "; ".join(f"{key}: {_line(facts[key])}" for key in ("source", "model", "scale"))
+    values = {
+        "title": f"{path.stem} · lianpu",
+        "label": f"{path.stem}, a head in 3D: drag or use the arrow keys to turn it, the wheel or + and - to come nearer",
+        "name": path.stem,
+        "facts": f"{facts['made']} {said}",
+        "glb": base64.b64encode(glb).decode(),
+    }
+    page = resources.files("lianpu.export").joinpath("viewer.html").read_text("utf-8")
+    names = "|".join(values)
+    return {path: re.sub(f"{{({names})}}", lambda found: html.escape(values[found[1]]), page).encode()}
+
+
+ENDINGS = {"glb": _glb, "obj": _obj, "ply": _ply, "stl": _stl, "html": _html}
 """What `write` can write, by the ending of the file's name."""
 
 
