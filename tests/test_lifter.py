@@ -177,10 +177,10 @@ def test_a_photograph_s_face_is_laid_upright_with_its_mask(model, tmp_path):
     options = {"steps": 4, "crop": "face", "find": find}
     found = loaded.of_picture(tmp_path / "photo.png", mask=tmp_path / "mask.png", **options)
     same = loaded.of_picture(tmp_path / "head.png", mask=tmp_path / "quarter.png", steps=4, crop="centre")
-    assert found.facts["inverted"]["crop"] == "face"
-    assert found.facts["inverted"]["error"] == pytest.approx(same.facts["inverted"]["error"], abs=0.03)
     whole = loaded.of_picture(tmp_path / "photo.png", steps=4, crop="centre")
-    assert abs(whole.facts["inverted"]["error"] - same.facts["inverted"]["error"]) > 0.05
+    assert found.facts["inverted"]["crop"] == "face"
+    error, wanted, other = (one.facts["inverted"]["error"] for one in (found, same, whole))
+    assert abs(error - wanted) < 0.3 * abs(other - wanted), "it is the head that was looked for, not the whole picture"
 
 
 def test_what_is_no_single_frontal_face_is_said(model, photo):
