@@ -411,6 +411,12 @@ def evaluate(
     from lianpu.train import world
 
     if suite != "pictures":
+        given = {
+            "--metrics": tuple(metrics) != ("all",), "--truncation": truncation != 1.0, "--split": split, "--train": train,
+            "--size": size, "--extractor": extractors, "--cache": cache,
+        }  # fmt: skip
+        for option in (option for option, said in given.items() if said):
+            raise UsageError(f"{option} means nothing to --suite {suite}.", fix="Leave it away.")
         return _of_lifter(what, suite, against, n, seed, device, progress)
     if against is None:
         raise UsageError(
@@ -441,6 +447,8 @@ def _of_lifter(
 ) -> list[Row]:
     from lianpu.experiments import lifting
 
+    if n is not None and n < 2:
+        raise UsageError(f"-n is {n}; a measurement needs at least two.", fix="Leave it away, or use -n 100.")
     network = load_lifter(model, device).network
     count = progress or (lambda done, total, what: None)
     if suite == "identity":
@@ -783,7 +791,7 @@ def experiment(
 
     if paper == "digan2024" and few is not None:
         raise UsageError("digan2024 has no few-shot runs.", fix="Leave --few-shot away.")
-    module: Any = {"yan2023": yan2023, "digan2024": digan2024}[paper]
+    module: Any = base.chosen(paper, {"yan2023": yan2023, "digan2024": digan2024}, "experiment")
     options = {"few": few} if paper == "yan2023" else {}
     run = module.create(
         folder, scale, rows=rows or (), seeds=seeds or (), data=data, device=device, force=force or dry_run, **options

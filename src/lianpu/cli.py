@@ -691,8 +691,13 @@ def evaluate(
     from lianpu.metrics import table
     from lianpu.progress import Progress
 
+    known: Iterable[str] = measures.METRICS
+    if suite != "pictures":
+        from lianpu.experiments import lifting
+
+        known = lifting.CHECKS[suite]
     for condition in fail_if or []:
-        measures.parse_check(condition)
+        measures.parse_check(condition, known)
     if csv is not None:
         measures.check_ending(csv)
     first = os.environ.get("RANK", "0") == "0"
@@ -723,7 +728,7 @@ def evaluate(
         _out(measures.to_json(rows).rstrip())
     elif not (sys.stdout.isatty() and not quiet):  # on a terminal the table has been read already
         _out(measures.to_csv(rows).rstrip())
-    measures.fail_if(rows, fail_if or [])
+    measures.fail_if(rows, fail_if or [], known)
 
 
 @app.command
@@ -792,7 +797,7 @@ def experiment(
     few_shot
         yan2023: training originals of the few-shot runs: --few-shot 50 100 300; --no-few-shot for none.
     data
-        Your own data set with a test split, instead of masks drawn from rules.
+        Your own data set with a test split, instead of masks or heads drawn from rules.
     jobs
         Processes at once; one for each core by default, one on a GPU.
     minutes

@@ -201,7 +201,8 @@ class Wanted:
         return [path for path in (self.turntable, self.relight) if path is not None]
 
     def _view(self, name: str, yaw: float) -> Path:
-        return self.out / f"{name}-yaw{yaw:+03.0f}.png"
+        said = f"{yaw:+03.0f}" if float(yaw).is_integer() else f"{yaw:+07.2f}"
+        return self.out / f"{name}-yaw{said}.png"
 
     def files(self, name: str) -> list[Path]:
         """Where the files of a face of this name will lie."""
@@ -209,7 +210,7 @@ class Wanted:
         maps = [self.out / f"{name}-{each}.png" for each in self.maps]
         if maps:
             maps.append(self.out / f"{name}-maps.npz")
-        return [*views, *maps, *self.export, *self._films]
+        return [*views, *maps, *(each for path in self.export for each in mesh.files_of(path)), *self._films]
 
     def warnings(self, lifted: Lifted) -> list[str]:
         """What whoever uses the files should know."""
@@ -220,7 +221,7 @@ class Wanted:
                 f"turned by up to {max(map(abs, beyond)):g} degrees, and the model was trained on {TRAINED:g}: sides are a guess"
             )
         found = lifted.facts.get("inverted")
-        said += [note for note in found["notes"] if "face" in note] if found else []
+        said += found["laid"] if found else []
         if found and found["spread"] > 2:
             said.append(
                 "the photograph is far from all that the model knows: the shape is that of a face it knows, not of this one"
@@ -321,7 +322,7 @@ class Lifter:
             )
         if crop not in CROPS:
             raise UsageError(f"there is no crop mode {crop!r}.", fix=did_you_mean(crop, CROPS))
-        lay, notes = self._laid(source, decoded.pixels, crop, find)
+        mode, lay, notes = self._laid(source, decoded.pixels, crop, find)
         picture = images.to_float(lay(decoded.pixels)).to(self.device)
         hidden = None if mask is None else self._mask(mask, (h, w), lay)
         phi = features.perceptual().to(self.device)
@@ -334,25 +335,30 @@ class Lifter:
             "picture": source.name, "steps": steps,
             **{name: float(getattr(found, name)) for name in ("error", "distance", "spread")},
             "features": {"name": phi.name, "sha256": phi.sha256}, "seed": seed, "mask": mask.name if mask else None,
-            "crop": crop, "notes": [*decoded.notes, *notes],
+            "crop": mode, "notes": list(decoded.notes), "laid": list(notes),
         }  # fmt: skip
         return self._lifted(source.stem, face, source.name, {"inverted": inverted}, photograph=True)
 
-    def _laid(self, source: Path, pixels: np.ndarray, crop: str, find: Find) -> tuple[Lay, tuple[str, ...]]:
-        """Who lays the photograph, or a mask over it, into the model's square, and what should be known of it."""
-        (h, w), r = pixels.shape[:2], self.resolution
+    def _laid(self, source: Path, pixels: np.ndarray, crop: str, find: Find) -> tuple[str, Lay, tuple[str, ...]]:
+        """How the photograph is laid into the model's square, who lays it or a mask over it so, and what should be known of it."""
+        (h, w), r, notes = pixels.shape[:2], self.resolution, ()
         if crop == "auto":
-            ready = h == w and h <= 2 * r
-            crop = "face" if not ready and all(weights.available(name) for name in mtcnn.CARDS) else "centre"
+            crop = "centre"
+            if not (h == w and h <= 2 * r):  # which has been cropped already
+                if all(weights.available(name) for name in mtcnn.CARDS):
+                    crop = "face"
+                else:
+                    names = " ".join(mtcnn.CARDS)
+                    notes = (f"what finds faces is not here, so its middle was taken: lianpu weights get {names}",)
         if crop == "centre":
-            return lambda x: square(x, "centre", r)[0], square(pixels, "centre", r)[1]
+            return crop, lambda x: square(x, "centre", r)[0], (*notes, *square(pixels, "centre", r)[1])
         try:
             transform, notes = portrait(pixels, r, find)
         except DataError as error:
             raise DataError(
                 error.what, str(source), "--crop centre takes the middle of the picture as it is."
             ) from None
-        return lambda x: aligned(x, transform, r), notes
+        return crop, lambda x: aligned(x, transform, r), notes
 
     def _mask(self, path: Path, size: tuple[int, int], lay: Lay) -> Tensor:
         """(1, 1, r, r): 1 where the photograph counts."""

@@ -22,7 +22,7 @@ from lianpu.machine import machine, threads
 
 __all__ = [
     "KINDS", "SEED", "Paper", "begin", "checked", "chosen", "embedders", "extractors", "forecast", "headline", "kind_of", "missing",
-    "portable", "read", "training_speed",
+    "portable", "read", "training_speed", "without_inputs",
 ]  # fmt: skip
 
 S = TypeVar("S")
@@ -56,7 +56,12 @@ class Paper:
         """The experiment that lies in `folder`."""
         values = read(folder / "experiment.json")
         if values is None or values.get("name") != cls.NAME:
-            raise DataError(f"there is no experiment in {folder.name}.", str(folder), f"lianpu experiment {cls.NAME}")
+            other = (
+                f"{folder.name} holds {values['name']}"
+                if values and values.get("name")
+                else f"there is no experiment in {folder.name}"
+            )
+            raise DataError(f"{other}.", str(folder), f"lianpu experiment {cls.NAME}, with an --out of its own.")
         try:
             kept = {f.name: values[f.name] for f in fields(cls) if f.name not in ("folder", "scale")}
             plain = {k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}
@@ -115,6 +120,8 @@ class Paper:
         if stage.kind == "train":
             return self.trained(stage)
         result = read(self.result(stage))
+        if stage.name == "data" and not (self.data / "dataset.json").is_file():
+            return False
         try:
             return result is not None and result.get("inputs_sha256") == digest(self.inputs(stage))
         except (LianpuError, OSError):
@@ -191,10 +198,14 @@ class Paper:
         """Pictures side by side in a file of the experiment."""
         from lianpu import provenance
 
-        kind = "algorithmicMedia" if stage.facts["row"] == "real" else "trainedAlgorithmicMedia"
+        real = stage.facts["row"] == "real"
+        kind = "algorithmicMedia" if real else "trainedAlgorithmicMedia"
         facts = {"verb": "experiment", "experiment": self.NAME, "stage": stage.name, "pictures": len(pictures)}
         sheet = images.sheet(list(pictures), columns)
-        files.atomic_write(self.folder / name, images.encode_png(sheet, provenance.png_text(facts, kind)))
+        text = (
+            {} if real and self.own_data else provenance.png_text(facts, kind)
+        )  # of whose photographs nothing is known
+        files.atomic_write(self.folder / name, images.encode_png(sheet, text))
 
     def cost(self, stage: Stage) -> dict[str, Any]:
         """What a run took, what it was told, and how it went."""
@@ -248,9 +259,9 @@ def extractors() -> list[str]:
 def embedders() -> list[str]:
     """clay, which is shipped; sface where its weights and those that find faces are here."""
     from lianpu import weights
+    from lianpu.nets import mtcnn
 
-    needed = ("sface", "mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet")
-    return ["clay", *(["sface"] if all(weights.available(name) for name in needed) else [])]
+    return ["clay", *(["sface"] if all(weights.available(name) for name in ("sface", *mtcnn.CARDS)) else [])]
 
 
 def _events(log: Path) -> Iterator[dict[str, Any]]:
@@ -364,6 +375,11 @@ def training_speed(chosen: RunConfig, device: Any, count: int) -> float:
 
 
 # ---------------------------------------------------------------------------------------------------------------- the result
+
+
+def without_inputs(result: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A stage's result without what it was made from, which may name folders of this machine."""
+    return result and {k: v for k, v in result.items() if k != "inputs"}
 
 
 def missing(plan: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

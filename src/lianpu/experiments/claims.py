@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["CLAIMS", "NOT_RUN", "VERDICTS", "Claim", "Measured", "compare", "judge"]
+__all__ = ["CLAIMS", "NOT_RUN", "VERDICTS", "Claim", "Measured", "compare", "every", "judge"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,10 @@ class Measured:
     @property
     def mean(self) -> float:
         return sum(self.values) / len(self.values)
+
+    def times(self, factor: float) -> Measured:
+        """All of it, multiplied."""
+        return Measured(*(tuple(factor * v for v in each) for each in (self.values, self.lows, self.highs)))
 
     @property
     def hull(self) -> tuple[float, float]:
@@ -70,7 +74,7 @@ def compare(lower: Measured | None, higher: Measured | None) -> str:
     return "undecided"
 
 
-def _all(verdicts: Sequence[str]) -> str:
+def every(verdicts: Sequence[str]) -> str:
     """The verdict of a claim that is several at once: the least favourable part's."""
     measured = [v for v in verdicts if v != "not measured"]
     return max(measured, key=VERDICTS.index) if measured else "not measured"
@@ -101,15 +105,15 @@ class Claim:
 
 
 def _lowest(kind: str, row: str, others: Sequence[str]) -> Callable[[Look], str]:
-    return lambda look: _all([compare(look(kind, row), look(kind, other)) for other in others])
+    return lambda look: every([compare(look(kind, row), look(kind, other)) for other in others])
 
 
 def _highest(kind: str, row: str, others: Sequence[str]) -> Callable[[Look], str]:
-    return lambda look: _all([compare(look(kind, other), look(kind, row)) for other in others])
+    return lambda look: every([compare(look(kind, other), look(kind, row)) for other in others])
 
 
 def _both(*tries: Callable[[Look], str]) -> Callable[[Look], str]:
-    return lambda look: _all([t(look) for t in tries])
+    return lambda look: every([t(look) for t in tries])
 
 
 CLAIMS: tuple[Claim, ...] = (

@@ -97,9 +97,6 @@ SCALES: dict[str, Scale] = {
     )
 }  # fmt: skip
 
-MAY_CHANGE = ("rows", "seeds", "few", "device")
-"""What may differ when the experiment goes on; anything else would make it another."""
-
 
 # ------------------------------------------------------------------------------------------------------------ the experiment
 
@@ -494,7 +491,7 @@ def summary(experiment: Yan2023) -> dict[str, Any]:
         "lianpu": __version__,
         "finished": not missing,
         "names": NAMES,
-        "data": data,
+        "data": base.without_inputs(data),
         "subsets": {r["originals"]: r["pictures"] for n, (_, r) in results.items() if n.startswith("subset-")},
         "judge": results.get("judge", (None, None))[1],
         "headline": headline,

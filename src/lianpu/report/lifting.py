@@ -49,7 +49,8 @@ def write(w: Writer, source: Experiment) -> tuple[str, str, list[Markup]]:
     plan = mapping(p.facts.get("plan"))
     done = sum(mapping(entry).get("state") == "done" for entry in plan.values())
     state = t("exp.finished") if p.facts.get("finished") else t("exp.partial", done=done, total=len(plan))
-    lead = [w.paragraph(t("lift.lead"), "lead"), w.paragraph(t("exp.numbers"))]
+    drawn = mapping(p.facts.get("data")).get("drawn", True)
+    lead = [w.paragraph(t("lift.lead" if drawn else "lift.lead.own"), "lead"), w.paragraph(t("exp.numbers"))]
     if p.scale.get("name") == "rehearsal":
         lead.append(w.paragraph(t("exp.rehearsal"), "warning"))
     if not p.every:
@@ -139,7 +140,10 @@ def _table2(p: Page) -> None:
         tables.append(_measured(p, _lifters(p), share, t("lift.table2.share", name=name)))
         tables.append(_measured(p, _lifters(p), kept, t("lift.table2.cosine", name=name)))
     if any(tables):
-        w.section(t("lift.table2"), w.paragraph(t("lift.table2.lead", n=number(p.scale.get("turned")))), *tables)
+        drawn = mapping(p.facts.get("data")).get("drawn", True)
+        lead = t("lift.table2.lead", n=number(p.scale.get("turned")))
+        ceiling = w.paragraph(t("lift.table2.ceiling")) if drawn else None
+        w.section(t("lift.table2"), w.paragraph(lead), ceiling, *tables)
 
 
 def _table3(p: Page) -> None:
@@ -193,9 +197,9 @@ def _protocol(p: Page) -> None:
     about.append(tag("li", t("lift.protocol.train", kimg=kimg, lifter=lifter, seeds=seeds)))
     codes = mapping(p.facts.get("codes"))
     if codes:
-        about.append(
-            tag("li", t("lift.protocol.codes", steps=number(p.scale.get("steps")), error=number(codes.get("error"))))
-        )
+        steps, error = number(p.scale.get("steps")), number(codes.get("error"))
+        compared = mapping(codes.get("features")).get("name", t("unknown"))
+        about.append(tag("li", t("lift.protocol.codes", steps=steps, error=error, features=compared)))
     about.append(tag("li", t("lift.protocol.side")))
     about.append(tag("li", t("exp.protocol.last")))
     w.section(t("exp.protocol"), tag("ul", *about))

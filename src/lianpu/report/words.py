@@ -306,8 +306,8 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "lift.shapes": ("Shape, pose and light against the truth", "形状、姿态与光照：与真值比较"),
     "lift.shapes.lead": (
-        "Held-out heads, which no model has seen, are first found among the teacher's codes (once for all lifters), then lifted. Depth and normals are compared where both true and lifted head are, in the picture's own view. A flat depth and the mean depth of true heads are what a lifter must beat.",
-        "先将任何模型都未见过的留出头像在教师模型的编码中找出（各方法共用），再作三维化。在图像自身的视角下，于真实与所得头像重叠之处比较深度与法线。三维化方法至少应优于平面深度与真实头像的平均深度。",
+        "Held-out heads, which no model has seen, are first found among the teacher's codes (once for all lifters), then lifted. Depth and normals are compared over the true head, in the picture's own view. A flat depth and the mean depth of true heads are what a lifter must beat.",
+        "先将任何模型都未见过的留出头像在教师模型的编码中找出（各方法共用），再作三维化。在图像自身的视角下，于真实头像范围内比较深度与法线。三维化方法至少应优于平面深度与真实头像的平均深度。",
     ),
     "lift.shapes.caption": (
         "{heads} held-out heads, {pictures} pictures. SIDE: scale-invariant depth error; MAD: mean angle between normals, degrees. Bold: an interval beyond all others'.",
@@ -337,8 +337,16 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "lift.table2": ("Identity under rotation: Table 2 of the paper", "旋转时的身份保持：论文表 2"),
     "lift.table2.lead": (
-        "Cosine between embeddings of {n} new faces from the front and turned to either side. No embedder is blind to pose, so the same number of true heads, truly turned, is the ceiling.",
-        "{n} 张新人脸的正面与左右旋转视图之间的嵌入余弦。任何嵌入网络都会受姿态影响，因此以真实头像真实旋转所得的数值为上限。",
+        "Cosine between embeddings of {n} new faces from the front and turned to either side.",
+        "{n} 张新人脸的正面与左右旋转视图之间的嵌入余弦。",
+    ),
+    "lift.table2.ceiling": (
+        "No embedder is blind to pose, so the same number of true heads, truly turned under a light that stays, is the ceiling.",
+        "任何嵌入网络都会受姿态影响，因此以真实头像在固定光照下真实旋转所得的数值为上限。",
+    ),
+    "lift.lead.own": (
+        "A StyleGAN2, the teacher, has learnt to paint the pictures of a data set. DIGAN and LiftedGAN take its pictures apart into shape, pose, light and texture without ever being told one of them. What is measured here is what the paper measures: the true shapes are not known.",
+        "教师模型 StyleGAN2 学会绘制一个数据集中的图像；DIGAN 与 LiftedGAN 在从未被告知形状、姿态、光照与纹理的情况下，将其分解为这些成分。此处测量的是论文所测的内容：真实形状未知。",
     ),
     "lift.table2.share": ("Identity ({name}), as a share of the true heads'.", "身份保持（{name}），占真实头像之比。"),
     "lift.table2.cosine": ("Identity ({name}), the cosine itself.", "身份保持（{name}），余弦值。"),
@@ -361,10 +369,19 @@ WORDS: dict[str, tuple[str, str]] = {
         "{name}：最初若干张人脸在七个方向的光照下（自左 60° 至右 60°），下方为相应的明暗图。",
     ),
     "lift.figure.alt": ("A grid of pictures of heads: {name}", "头像图像网格：{name}"),
-    "lift.figure.real": ("Held-out drawn heads, the first.", "留出的绘制头像（最初若干个）。"),
-    "lift.real": ("drawn heads", "绘制的头像"),
+    "lift.figure.real": (
+        "Held-out pictures, the first.",
+        "留出图像（最初若干幅）。",
+    ),
+    "lift.real": (
+        "real pictures",
+        "真实图像",
+    ),
     "lift.data": ("The data", "数据"),
-    "lift.floor": ("Drawn heads (training against held-out)", "绘制的头像（训练对留出）"),
+    "lift.floor": (
+        "Real pictures (training against held-out)",
+        "真实图像（训练对留出）",
+    ),
     "lift.protocol.data": (
         "Data: clay heads drawn from rules on a CC0 basis at {size} px; {train} pictures to train the teacher on, {test} held out for distances, and further heads held out for shapes.",
         "数据：以 CC0 头部基底按规则绘制的泥塑头像，{size} 像素；训练教师 {train} 幅，留出 {test} 幅用于距离，另有头像留作形状检验。",
@@ -374,12 +391,12 @@ WORDS: dict[str, tuple[str, str]] = {
         "训练：教师 {kimg} 千张，三维化模型 {lifter} 千张；DIGAN 与 LiftedGAN 取种子 {seeds}，消融取第一个。各模型的教师、设置与步数相同。",
     ),
     "lift.protocol.codes": (
-        "Held-out pictures were searched for {steps} steps in the teacher's W+; the mean difference that remains is {error}, of a range of 2.",
-        "留出图像在教师的 W+ 空间中搜索 {steps} 步；所余平均差为 {error}（取值范围为 2）。",
+        "Held-out pictures were searched for {steps} steps in the teacher's W+ by pixels and features ({features}); the mean difference that remains is {error}, of a range of 2.",
+        "留出图像在教师的 W+ 空间中按像素与特征（{features}）搜索 {steps} 步；所余平均差为 {error}（取值范围为 2）。",
     ),
     "lift.protocol.side": (
-        "SIDE and MAD as unsup3d (Wu et al. 2020) measures them: over pixels of both heads, each without its rim; both normals from depth maps.",
-        "SIDE 与 MAD 按 unsup3d（Wu 等 2020）测量：取两个头像共有的像素，各去其边缘；法线均由深度图求得。",
+        "SIDE and MAD as unsup3d (Wu et al. 2020) measures them, over the pixels of the true head without its rim (a lifted picture has a depth everywhere); both normals from depth maps.",
+        "SIDE 与 MAD 按 unsup3d（Wu 等 2020）测量：取真实头像的像素并去其边缘（三维化图像处处有深度）；法线均由深度图求得。",
     ),
     # --- colours
     "colour.red": ("red", "红"),
