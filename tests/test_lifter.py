@@ -198,6 +198,24 @@ def test_what_is_no_single_frontal_face_is_said(model, photo):
         loaded.of_picture(photo, crop="fase")
 
 
+def test_without_the_networks_that_find_faces_the_middle_is_taken_and_said(model, photo, monkeypatch):
+    loaded, find = Lifter(model), faces_at(crop.PORTRAIT * 30 + 5)
+    monkeypatch.setattr(lifter.weights, "available", lambda name: True)
+    assert loaded.of_picture(photo, find=find, steps=2).facts["inverted"]["crop"] == "face"
+    monkeypatch.setattr(lifter.weights, "available", lambda name: False)
+    plain = loaded.of_picture(photo, find=find, steps=2)
+    assert plain.facts["inverted"]["crop"] == "centre"
+    assert any("its middle was taken: lianpu weights get mtcnn-pnet" in said for said in Wanted().warnings(plain))
+
+
+def test_every_view_has_a_name_of_its_own():
+    wanted = Wanted(yaws_of("-5:5:21"), export=[Path("a head.obj")])
+    names = [path.name for path in wanted.files("x")]
+    assert len(set(names)) == 21 + 3
+    assert {"x-yaw-05.png", "x-yaw-00.50.png", "x-yaw+00.png"} <= set(names)
+    assert {"a_head.mtl", "a_head.png"} <= set(names)
+
+
 def test_other_models_are_refused_by_what_they_are(model, tmp_path):
     with pytest.raises(ModelError, match=r"is a stylegan2, which knows no shapes(.|\n)*tiny-64-digan"):
         Lifter(make_model(tmp_path / "painter"))

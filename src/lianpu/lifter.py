@@ -201,7 +201,7 @@ class Wanted:
         return [path for path in (self.turntable, self.relight) if path is not None]
 
     def _view(self, name: str, yaw: float) -> Path:
-        said = f"{yaw:+03.0f}" if float(yaw).is_integer() else f"{yaw:+07.2f}"
+        said = f"{yaw:+03.0f}" if float(yaw).is_integer() else f"{yaw:+06.2f}"
         return self.out / f"{name}-yaw{said}.png"
 
     def files(self, name: str) -> list[Path]:

@@ -289,6 +289,14 @@ def test_with_data_of_ones_own_there_is_no_truth(whole, tmp_path):
     assert "clay heads" not in html.read_text("utf-8").replace("embedder of clay heads", "")
 
 
+@pytest.mark.slow
+def test_a_forecast_times_every_run_and_the_search(tmp_path):
+    experiment = digan2024.create(tmp_path / "x", MINI, rows=("digan",), device="cpu")
+    plan = digan2024.forecast(experiment, 2)
+    assert {s["name"] for s in plan["stages"] if s["seconds"]} == {"train-teacher-seed0", "train-digan-seed0", "codes"}
+    assert not (tmp_path / "x").exists()
+
+
 def test_what_it_cannot_be_told_is_refused(tmp_path):
     with pytest.raises(UsageError, match="no scale"):
         digan2024.create(tmp_path / "x", "tny")
