@@ -64,7 +64,7 @@ class Paper:
             raise DataError(f"{other}.", str(folder), f"lianpu experiment {cls.NAME}, with an --out of its own.")
         try:
             kept = {f.name: values[f.name] for f in fields(cls) if f.name not in ("folder", "scale")}
-            plain = {k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}
+            plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}
             return cls(folder, config.from_dict(cls.SCALE, values["scale"]), **plain)
         except (KeyError, TypeError, LianpuError) as error:
             raise DataError("experiment.json is damaged.", f"in {folder}: {error}", "Choose another --out.") from None
@@ -331,7 +331,7 @@ def forecast(
     plan = states(experiment)
     stages = []
     for stage in experiment.stages():
-        row = stage.facts.get("row")
+        row = str(stage.facts.get("row"))
         known = experiment.recipe(row).kimg * 1000 / speeds[row] if stage.kind == "train" else seconds(stage)
         stages.append({"name": stage.name, "kind": stage.kind, "state": plan[stage.name]["state"], "seconds": known})
     left = sum(s["seconds"] or 0 for s in stages if s["state"] != "done")

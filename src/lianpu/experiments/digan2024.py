@@ -449,12 +449,15 @@ def _search_speed(experiment: Digan2024, device: Any) -> float:
     import torch
 
     from lianpu import inversion
+    from lianpu.config import StyleGAN2Config
     from lianpu.experiments.lifting import AT_ONCE
     from lianpu.nets import features
     from lianpu.nets.stylegan2 import Generator
 
     with threads(experiment.scale.threads):
-        teacher = Generator(experiment.recipe("teacher").net).to(device).requires_grad_(False)
+        net = experiment.recipe("teacher").net
+        assert isinstance(net, StyleGAN2Config)
+        teacher = Generator(net).to(device).requires_grad_(False)
         phi, size = features.perceptual().to(device), experiment.resolution
         noise = torch.rand(AT_ONCE, 3, size, size, device=device) * 2 - 1
         took = []

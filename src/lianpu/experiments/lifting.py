@@ -295,7 +295,7 @@ def of_identity(
     count: int,
     ceiling: Mapping[int, np.ndarray] | None,
     seed: int = 0,
-) -> tuple[list[Row], dict[int, list[float]]]:
+) -> tuple[list[Row], dict[int, list[float | None]]]:
     """Rows of how much of an identity is kept where faces are turned, and the cosines they are of. ceiling: those of true heads."""
     cosines = identity.turned(embed, show, count)
     mine, true = _sides(cosines), _sides(ceiling) if ceiling else None
