@@ -22,7 +22,7 @@ from lianpu.machine import machine, threads
 
 __all__ = [
     "KINDS", "SEED", "Paper", "begin", "checked", "chosen", "embedders", "extractors", "forecast", "headline", "kind_of", "missing",
-    "portable", "read", "training_speed", "without_inputs",
+    "portable", "read", "results", "settled", "training_speed",
 ]  # fmt: skip
 
 S = TypeVar("S")
@@ -307,6 +307,19 @@ def checked(wanted: Paper, force: bool) -> Paper:
     return wanted
 
 
+def settled(
+    scale: S | str, scales: Mapping[str, S], rows: Sequence[str], names: Mapping[str, str], where: str, device: str
+) -> tuple[S, str]:
+    """The scale that is meant and the device there is; a UsageError for a row that is not in the tables."""
+    from lianpu.train.world import choose_device
+
+    for row in rows:
+        chosen(row, names, f"row of {where}")
+    found = choose_device(device)
+    known = chosen(scale, scales, "scale") if isinstance(scale, str) else scale
+    return known, found.type if found.index is None else str(found)
+
+
 def begin(experiment: Paper) -> None:
     """Writes `experiment.json`: from here on the folder knows what it is."""
     files.atomic_write(
@@ -377,9 +390,14 @@ def training_speed(chosen: RunConfig, device: Any, count: int) -> float:
 # ---------------------------------------------------------------------------------------------------------------- the result
 
 
-def without_inputs(result: dict[str, Any] | None) -> dict[str, Any] | None:
-    """A stage's result without what it was made from, which may name folders of this machine."""
-    return result and {k: v for k, v in result.items() if k != "inputs"}
+def results(experiment: Paper, plan: Mapping[str, Mapping[str, Any]], without: str = "") -> dict[str, dict[str, Any]]:
+    """What every finished stage has found, but for its inputs, which may name folders of this machine."""
+    left_out = ("inputs", without)
+    return {
+        stage.name: {k: v for k, v in found.items() if k not in left_out} | {"stage": stage.name, "kind": stage.kind}
+        for stage in experiment.stages()
+        if plan[stage.name]["state"] == "done" and (found := read(experiment.result(stage))) is not None
+    }
 
 
 def missing(plan: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

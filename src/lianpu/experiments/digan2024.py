@@ -407,19 +407,14 @@ def create(
     force: bool = False,
 ) -> Digan2024:
     """The experiment in `folder`: a new one, or the one that lies there, checked to be the same. The teacher is in every one."""
-    from lianpu.train.world import choose_device
-
-    scale = base.chosen(scale, SCALES, "scale") if isinstance(scale, str) else scale
-    for row in rows:
-        base.chosen(row, NAMES, "row of Tables 1 to 3")
-    chosen = choose_device(device)
+    scale, device = base.settled(scale, SCALES, rows, NAMES, "Tables 1 to 3", device)
     wanted = Digan2024(
         folder,
         scale,
         tuple(dict.fromkeys(("teacher", *rows))) if rows else tuple(NAMES),
         tuple(dict.fromkeys(seeds)) or scale.seeds,
         str(data.resolve()) if data else "",
-        chosen.type if chosen.index is None else str(chosen),
+        device,
     )
     if data is not None:
         for split in ("train", "test"):
@@ -474,16 +469,8 @@ def _search_speed(experiment: Digan2024, device: Any) -> float:
 def summary(experiment: Digan2024) -> dict[str, Any]:
     """All that is known so far, as plain values: what the report is made from, and what is kept under docs/results."""
     plan = states(experiment)
-    results = {
-        stage.name: (stage, result)
-        for stage in experiment.stages()
-        if plan[stage.name]["state"] == "done" and (result := read(experiment.result(stage))) is not None
-    }
-    evaluated = [
-        {k: v for k, v in r.items() if k not in ("inputs", "stage", "cosines")} | {"stage": name}
-        for name, (stage, r) in results.items()
-        if stage.kind == "evaluate"
-    ]
+    results = base.results(experiment, plan, without="cosines")
+    evaluated = [r for r in results.values() if r["kind"] == "evaluate"]
     main = [e for e in evaluated if e["row"] in NAMES]
     real = next((e for e in evaluated if e["row"] == "real"), None)
     headline = base.headline(evaluated)
@@ -494,8 +481,8 @@ def summary(experiment: Digan2024) -> dict[str, Any]:
         "lianpu": __version__,
         "finished": not missing,
         "names": NAMES,
-        "data": base.without_inputs(results.get("data", (None, None))[1]),
-        "codes": base.without_inputs(results.get("codes", (None, None))[1]),
+        "data": results.get("data"),
+        "codes": results.get("codes"),
         "headline": headline,
         "real": real,
         "main": main,

@@ -357,19 +357,14 @@ def create(
     force: bool = False,
 ) -> Yan2023:
     """The experiment in `folder`: a new one, or the one that lies there, checked to be the same."""
-    from lianpu.train.world import choose_device
-
-    scale = base.chosen(scale, SCALES, "scale") if isinstance(scale, str) else scale
-    for row in rows:
-        base.chosen(row, NAMES, "row of Tables 1 and 2")
-    chosen = choose_device(device)
+    scale, device = base.settled(scale, SCALES, rows, NAMES, "Tables 1 and 2", device)
     wanted = Yan2023(
         folder,
         scale,
         tuple(dict.fromkeys(rows)) or tuple(NAMES),
         tuple(dict.fromkeys(seeds)) or scale.seeds,
         str(data.resolve()) if data else "",
-        chosen.type if chosen.index is None else str(chosen),
+        device,
         tuple(sorted(set(few))) if few is not None else scale.few,
     )
     if data is not None:
@@ -468,32 +463,24 @@ def _feature_speed(experiment: Yan2023, device: Any) -> float | None:
 def summary(experiment: Yan2023) -> dict[str, Any]:
     """All that is known so far, as plain values: what the report is made from, and what is kept under docs/results."""
     plan = states(experiment)
-    results = {
-        stage.name: (stage, result)
-        for stage in experiment.stages()
-        if plan[stage.name]["state"] == "done" and (result := read(experiment.result(stage))) is not None
-    }
-    evaluated = [
-        {k: v for k, v in r.items() if k not in ("inputs", "stage")} | {"stage": name}
-        for name, (stage, r) in results.items()
-        if stage.kind == "evaluate"
-    ]
+    results = base.results(experiment, plan)
+    evaluated = [r for r in results.values() if r["kind"] == "evaluate"]
     painted = [e for e in evaluated if e["row"] in PAINTERS]
     main = [e for e in evaluated if e["row"] in ROWS and not e["originals"]]
     few = [e for e in evaluated if e["row"] != "real" and e["originals"]]
     real = next((e for e in evaluated if e["row"] == "real"), None)
     headline = base.headline(evaluated)
     missing = base.missing(plan)
-    data = results.get("data", (None, None))[1]
+    data = results.get("data")
     return {
         **experiment.facts(),
         "own_data": Path(experiment.own_data).name,
         "lianpu": __version__,
         "finished": not missing,
         "names": NAMES,
-        "data": base.without_inputs(data),
-        "subsets": {r["originals"]: r["pictures"] for n, (_, r) in results.items() if n.startswith("subset-")},
-        "judge": results.get("judge", (None, None))[1],
+        "data": data,
+        "subsets": {r["originals"]: r["pictures"] for n, r in results.items() if n.startswith("subset-")},
+        "judge": results.get("judge"),
         "headline": headline,
         "real": real,
         "main": main,
