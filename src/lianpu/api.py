@@ -138,6 +138,8 @@ def generate(
     label: str | None = None,
     mix: tuple[str, str] | None = None,
     mix_from: int | None = None,
+    morph: tuple[str, str] | None = None,
+    at: float = 0.5,
     out: Path,
     grid: bool = False,
     device: str = "auto",
@@ -149,12 +151,15 @@ def generate(
 
     mix: two seeds or generated pictures; the coarse styles come from the first, those from layer `mix_from` on from the
     second.
+    morph: two seeds or generated pictures; one picture between them, `at` 0 the first, at 1 the second.
     grid: also writes all of them on one sheet. Files that exist are kept and an error, unless `overwrite`.
     """
     from dataclasses import replace
 
     from lianpu import painter as painting
 
+    if mix is not None and morph is not None:
+        raise UsageError("--mix and --morph are two different wishes.", fix="Give one of them.")
     painter = load(model, device)
     if mix is not None:
         a, b = (painting.parse_source(text, painter, label, truncation) for text in mix)
@@ -163,6 +168,11 @@ def generate(
         )
         painter.styles(mixed)  # says what is wrong with it
         jobs = {f"mix-{a.seed}-{b.seed}-{index}": subject for index, subject in zip("abm", (a, b, mixed), strict=True)}
+    elif morph is not None:
+        a, b = (painting.parse_source(text, painter, label, truncation, "--morph") for text in morph)
+        between = replace(a, morph_seed=b.seed, morph_label=b.label, morph=at)
+        painter.styles(between)
+        jobs = {f"morph-{a.seed}-{b.seed}-{at:g}": between}
     else:
         jobs = {_name(s): s for s in painter.subjects(count, seed, label=label, truncation=truncation)}
     pictures = {out / f"{name}.png": subject for name, subject in jobs.items()}

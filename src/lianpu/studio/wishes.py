@@ -1,0 +1,172 @@
+"""What the browser may ask for, each as one checked form. Nothing in a wish is a path or an address: files, models and data sets are
+named by ids that the studio gave out.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+__all__ = [
+    "ID",
+    "Build",
+    "Draw",
+    "Generate",
+    "Live",
+    "Look",
+    "Paint",
+    "Preview",
+    "Subject",
+    "Train",
+    "Translate",
+    "Walk",
+    "Wish",
+    "live_of",
+    "wish_of",
+]
+
+ID = re.compile(r"[a-z0-9][a-z0-9-]{3,63}")
+Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{3,63}$")]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_ -]{1,40}$")]
+Truncation = Annotated[float, Field(ge=-2, le=2)]
+Title = Annotated[str, Field(max_length=80)]
+Symmetric = Literal["off", "both", "left", "right"]
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Subject(_Form):
+    """One picture of a generator: `painter.Subject` as the browser says it. Without a label the classes take turns by seed."""
+
+    seed: Seed
+    label: Label | None = None
+    truncation: Truncation = 0.7
+    mix_seed: Seed | None = None
+    mix_from: Annotated[int, Field(ge=1, le=64)] | None = None
+    morph_seed: Seed | None = None
+    morph: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
+class Generate(_Form):
+    kind: Literal["generate"] = "generate"
+    model: Id
+    subjects: Annotated[list[Subject], Field(min_length=1, max_length=256)]
+
+
+class Walk(_Form):
+    kind: Literal["walk"] = "walk"
+    model: Id
+    seed: Seed = 0
+    label: Label | None = None
+    truncation: Truncation = 0.7
+    stops: Annotated[int, Field(ge=2, le=24)] = 6
+
+
+class Draw(_Form):
+    """Masks drawn from rules, as PNG and layered SVG."""
+
+    kind: Literal["draw"] = "draw"
+    count: Annotated[int, Field(ge=1, le=4000)] = 8
+    seed: Seed = 0
+    size: Literal[64, 128, 256, 512, 1024] = 256
+
+
+class Translate(_Form):
+    kind: Literal["translate"] = "translate"
+    model: Id = "matcher"
+    sketches: Annotated[list[Id], Field(min_length=1, max_length=400)]
+    references: Annotated[list[Id], Field(min_length=1, max_length=100)]
+    symmetric: Symmetric = "off"
+    palette: Literal["free", "lock"] = "free"
+
+
+class Look(_Form):
+    """What is in a source: classes, duplicates, quarantine."""
+
+    kind: Literal["look"] = "look"
+    source: Id
+
+
+class Build(_Form):
+    kind: Literal["build"] = "build"
+    source: Id
+    title: Title = ""
+    size: Literal[32, 64, 128, 256, 512] = 64
+    crop: Literal["pad", "centre", "subject"] = "pad"
+    expand: bool = False
+    test: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    sketches: Literal["", "lines", "colour", "bold", "soft", "woodcut"] = ""
+    licence: Title = ""
+    origin: Title = ""
+    allow_unknown_rights: bool = False
+
+
+class Train(_Form):
+    kind: Literal["train"] = "train"
+    data: Id
+    recipe: Annotated[str, Field(pattern=r"^[a-z0-9-]{3,60}$")]
+    kimg: Annotated[float, Field(gt=0, le=100_000)]
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d{1,2})?)$")] = "auto"
+    title: Title = ""
+
+
+Wish = Generate | Walk | Draw | Translate | Look | Build | Train
+
+
+class Paint(_Form):
+    """A picture at once, not kept."""
+
+    kind: Literal["paint"] = "paint"
+    model: Id
+    subject: Subject
+
+
+class Colour(_Form):
+    """A drawing, sent along as PNG or named by its id, painted at once, not kept."""
+
+    kind: Literal["colour"] = "colour"
+    model: Id = "matcher"
+    reference: Id
+    sketch: Id | None = None
+    symmetric: Symmetric = "off"
+    palette: Literal["free", "lock"] = "free"
+
+
+class Lines(_Form):
+    """Parameters of `data.sketch.XDoG`."""
+
+    sigma: Annotated[float, Field(ge=0.2, le=4)] = 0.8
+    tau: Annotated[float, Field(ge=0.8, le=1)] = 0.98
+    phi: Annotated[float, Field(ge=1, le=400)] = 80.0
+
+
+class Preview(_Form):
+    """A picture of a source, cropped, and its line drawing beside it."""
+
+    kind: Literal["preview"] = "preview"
+    source: Id
+    number: Annotated[int, Field(ge=0, lt=1_000_000)]
+    crop: Literal["pad", "centre", "subject"] = "pad"
+    style: Literal["lines", "colour", "bold", "soft", "woodcut"] | None = "lines"
+    lines: Lines | None = None
+
+
+Live = Paint | Colour | Preview
+
+_WISH: TypeAdapter[Any] = TypeAdapter(Annotated[Wish, Field(discriminator="kind")])
+_LIVE: TypeAdapter[Any] = TypeAdapter(Annotated[Live, Field(discriminator="kind")])
+
+
+def wish_of(value: Any) -> Wish:
+    """The wish in plain values; pydantic's ValidationError where it is none."""
+    return _WISH.validate_python(value)
+
+
+def live_of(value: Any) -> Live:
+    """The live request in plain values; pydantic's ValidationError where it is none."""
+    return _LIVE.validate_python(value)
