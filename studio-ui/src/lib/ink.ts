@@ -26,7 +26,7 @@ export class Sheet {
   undone: Step[] = [];
 
   constructor() {
-    this.white(this.base.getContext("2d") as OffscreenCanvasRenderingContext2D);
+    this.white(this.base.getContext("2d", { willReadFrequently: true }) as OffscreenCanvasRenderingContext2D);
   }
 
   private white(ctx: OffscreenCanvasRenderingContext2D | CanvasRenderingContext2D): void {
