@@ -57,8 +57,11 @@ class Studio:
             if value is not None:
                 connection.putheader(name, value)
         connection.endheaders(body)
-        answer = connection.getresponse()
-        return answer, answer.read()
+        try:
+            answer = connection.getresponse()
+            return answer, answer.read()
+        finally:
+            connection.close()
 
     def get(self, path: str) -> Any:
         answer, body = self.ask("GET", path)

@@ -20,13 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lianpu import checkpoint, files, images, provenance
+from lianpu import files, images, provenance
 from lianpu.errors import DataError, LianpuError
 from lianpu.studio.wishes import ID
 
 __all__ = ["Project", "new_id", "safe_name"]
 
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
+SHIPPED = Path(__file__).parents[1] / "models"  # checkpoint.SHIPPED, without torch: only the worker loads that
 PICTURES = (".png", ".mp4", ".svg")
 
 
@@ -185,7 +186,7 @@ class Project:
     def models(self) -> list[dict[str, Any]]:
         """Models that can be used: shipped ones by name, those of runs by the run's id; and the matcher."""
         found: list[dict[str, Any]] = [{"id": "matcher", "title": "matcher", "kind": "matcher", "classes": []}]
-        places = {p.parent.name: p.parent for p in sorted(checkpoint.SHIPPED.glob("*/model.json"))}
+        places = {p.parent.name: p.parent for p in sorted(SHIPPED.glob("*/model.json"))}
         places |= {p.parent.parent.parent.name: p.parent for p in sorted(self.path.glob("jobs/*/run/model/model.json"))}
         for id, folder in places.items():
             if not (ID.fullmatch(id) and (about := _json(folder / "model.json"))):
@@ -205,7 +206,7 @@ class Project:
         """What `api.load` takes for an id: a shipped model's name, the matcher, or the folder of a run."""
         if not ID.fullmatch(id):
             return None
-        if id == "matcher" or (checkpoint.SHIPPED / id / "model.json").is_file():
+        if id == "matcher" or (SHIPPED / id / "model.json").is_file():
             return id
         job = self.job_folder(id)
         return str(job / "run") if job and (job / "run" / "model" / "model.json").is_file() else None
