@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONUTF8 = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install weights demo test check lint types layers fast clean
+.PHONY: help install weights demo studio test test-studio check lint types layers fast clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,12 @@ demo: $(STAMP) ## Draw masks, build a data set, train, resume, generate; writes 
 
 test: $(STAMP) $(WEIGHED) ## Set up everything and run all tests
 	LIANPU_WEIGHTS=$(abspath $(WEIGHTS)) $(RUN) pytest -n 2
+
+studio: ## Build the studio's page from studio-ui/ (needs Node 20 or newer and the npm registry; users need neither)
+	cd studio-ui && npm ci --ignore-scripts --no-audit --no-fund && npm run check && npm run build
+
+test-studio: $(STAMP) ## The studio's tests alone; those in a browser need a Chromium (apt-get install chromium)
+	$(RUN) pytest tests/studio
 
 check: lint types layers fast ## Lint, types, import layers and the fast tests (under 2 minutes)
 
