@@ -243,6 +243,10 @@ def test_a_job_is_stopped_continued_and_only_then_removed(opened):
     assert opened.ask("DELETE", f"/api/jobs/{job['id']}")[0].status == 409  # while it runs
     opened.post(f"/api/jobs/{job['id']}/stop")
     opened.ended(job["id"], "stopped")
+    opened.post(f"/api/jobs/{job['id']}/resume")
+    wait_for(lambda: opened.get(f"/api/jobs/{job['id']}")["done"] >= 20)  # a stop counts once
+    opened.post(f"/api/jobs/{job['id']}/stop")
+    opened.ended(job["id"], "stopped")
     assert opened.ask("DELETE", f"/api/jobs/{job['id']}")[0].status == 200
     assert not (opened.project / "jobs" / job["id"]).exists()
     assert opened.ask("GET", f"/api/jobs/{job['id']}")[0].status == 404
@@ -328,7 +332,9 @@ def test_the_server_itself_needs_no_torch():
     from lianpu import checkpoint
     from lianpu.studio import project
 
-    script = "import sys, lianpu.studio.server; assert not {'torch', 'scipy', 'av'} & set(sys.modules), set(sys.modules)"
+    script = (
+        "import sys, lianpu.studio.server; assert not {'torch', 'scipy', 'av'} & set(sys.modules), set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
     assert project.SHIPPED == checkpoint.SHIPPED
 

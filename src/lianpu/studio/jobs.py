@@ -137,6 +137,8 @@ class Jobs:
         self.trainer = Hand(project, self._heard, self._lost)
         self.all: dict[str, dict[str, Any]] = {}
         self.running: dict[str, Hand] = {}
+        self.resting: set[Hand] = set()
+        """Hands that are ending their process before the next job."""
         self.ending = False
         for job in project.jobs():
             if job["state"] == "running":
@@ -171,7 +173,7 @@ class Jobs:
             raise UsageError("this job is under way already.")
         if sum(j["state"] == "queued" for j in self.all.values()) >= FULL:
             raise Full(f"{FULL} jobs wait already.", "", "Wait until some are done, or remove some.")
-        job |= {"state": "queued", "error": None}
+        job |= {"state": "queued", "error": None, "done": 0}
         self._changed(job)
         self.go_on()
         return job
@@ -207,7 +209,7 @@ class Jobs:
         if self.ending:
             return
         for hand, training in ((self.worker, False), (self.trainer, True)):
-            if hand in self.running.values():
+            if hand in self.running.values() or hand in self.resting:
                 continue
             waiting = (j for j in self.all.values() if j["state"] == "queued" and (j["kind"] == "train") == training)
             if job := min(waiting, key=lambda j: j.get("queued", j["created"]), default=None):
@@ -239,8 +241,14 @@ class Jobs:
         hand = self.running.pop(job["id"], None)
         job |= {**how, "ended": time.time()}
         self._changed(job)
-        if hand is not None and hand is self.trainer:  # its memory is given back; the next run starts a new one
-            asyncio.get_running_loop().create_task(hand.end())
+        if hand is self.trainer and not self.ending:  # its memory is given back; the next run starts a new one
+            self.resting.add(self.trainer)
+            asyncio.get_running_loop().create_task(self._rest())
+        self.go_on()
+
+    async def _rest(self) -> None:
+        await self.trainer.end()
+        self.resting.discard(self.trainer)
         self.go_on()
 
     def _lost(self, hand: Hand) -> None:

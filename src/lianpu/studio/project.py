@@ -224,7 +224,7 @@ class Project:
                         {
                             "id": f"{folder.parent.name}-{item_key(path.name)}", "job": folder.parent.name, "name": path.name,
                             "made": status.st_mtime, "film": path.suffix == ".mp4", "sheet": path.name.startswith("sheet-"),
-                            "svg": path.with_suffix(".svg").is_file(), "bytes": status.st_size,
+                            "svg": svg_of(path).is_file(), "bytes": status.st_size,
                         }
                     )  # fmt: skip
         return sorted(found, key=lambda r: (r["made"], r["name"]), reverse=True)
@@ -238,6 +238,11 @@ class Project:
         return next(
             (p for p in (folder / "out").iterdir() if p.suffix in PICTURES[:2] and item_key(p.name) == key), None
         )
+
+
+def svg_of(path: Path) -> Path:
+    """Where the drawing of a drawn mask lies."""
+    return path.parent / "svg" / f"{path.stem}.svg"
 
 
 def item_key(name: str) -> str:

@@ -31,7 +31,7 @@ from lianpu.errors import DataError, LianpuError, ResourceError
 from lianpu.studio import commands, frames
 from lianpu.studio.guard import Door, Guard
 from lianpu.studio.jobs import Full, Jobs, require_there, shown
-from lianpu.studio.project import Project, recipe_of
+from lianpu.studio.project import Project, recipe_of, svg_of
 from lianpu.studio.wishes import live_of, wish_of
 
 __all__ = ["create", "serve"]
@@ -434,7 +434,7 @@ def _library(app: FastAPI, project: Project, jobs: Jobs) -> None:
         job = jobs.all.get(path.parent.parent.name, {})
         return {
             "id": id, "name": path.name, "recipe": recipe_of(path), "job": job.get("id"), "made": path.stat().st_mtime,
-            "svg": path.with_suffix(".svg").is_file(), "command": f"lianpu inspect {_shell(path)} --rerun",
+            "svg": svg_of(path).is_file(), "command": f"lianpu inspect {_shell(path)} --rerun",
             "made_by": job.get("command", ""), "wish": job.get("wish"),
         }  # fmt: skip
 
@@ -448,7 +448,7 @@ def _library(app: FastAPI, project: Project, jobs: Jobs) -> None:
 
     @app.get("/api/library/{id}/svg")
     def svg(id: str) -> Response:
-        path = _there(project.result(id)).with_suffix(".svg")
+        path = svg_of(_there(project.result(id)))
         content = _there(path.read_bytes() if path.is_file() else None)
         headers = {"content-disposition": f"attachment; filename*=utf-8''{_quoted(path.name)}"}
         return Response(content, media_type="application/octet-stream", headers=headers)
@@ -456,7 +456,7 @@ def _library(app: FastAPI, project: Project, jobs: Jobs) -> None:
     @app.delete("/api/library/{id}")
     async def remove(id: str) -> dict[str, Any]:
         path = _there(project.result(id))
-        for each in (path, path.with_suffix(".svg")):
+        for each in (path, svg_of(path)):
             each.unlink(missing_ok=True)
         return {}
 

@@ -37,6 +37,7 @@ class Bench:
         self.training = False
         self.told = 0.0
         self.answering = False
+        self.alone = False
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
@@ -48,13 +49,16 @@ class Bench:
                     if self.training and head["id"] == self.job:
                         signal.raise_signal(signal.SIGINT)
                 else:
+                    if head["do"] == "job":
+                        self.stop.discard(head["job"]["id"])  # it was stopped before, and now goes on
                     self.waiting.append((head, body))
                 self.news.notify()
+        self.alone = True
         if not self.training:
             os._exit(0)  # nobody is left to work for; what was being written has a temporary name
         signal.raise_signal(signal.SIGINT)  # the run writes a snapshot and stops
         time.sleep(120)
-        os._exit(1)
+        os._exit(1)  # it does not
 
     def send(self, head: dict[str, Any], body: bytes = b"") -> None:
         try:
@@ -85,6 +89,8 @@ class Bench:
             end = {"state": "failed", "error": tasks.failure(error)}
         self.send({"of": "job", "id": job["id"], "event": "end", **end})
         self.job, self.training = "", False
+        if self.alone:
+            os._exit(0)
 
     def breathe(self) -> None:
         """Answers live requests that wait, then says whether to go on."""
