@@ -32,7 +32,7 @@ UI = Path(__file__).parents[2] / "studio-ui"
 AXE = UI / "node_modules" / "axe-core" / "axe.min.js"
 WORDS = {lang: json.loads((UI / "src" / "words" / f"{lang}.json").read_text("utf-8")) for lang in ("en", "zh")}
 PAGES = ("create", "sketch", "library", "data", "train")
-PATIENCE = 120_000  # ms
+PATIENCE = 20_000  # ms
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ class Window:
         self.page = self.context.new_page()
         self.page.set_default_timeout(PATIENCE)
         self.words, self.clicks, self.bad, self.hosts = WORDS[lang], 0, [], set()
-        self.page.on("console", lambda m: self.bad.append(m.text) if m.type in ("error", "warning") else None)
+        self.page.on("console", lambda m: self.bad.append(m.text) if m.type == "error" else None)
         self.page.on("pageerror", lambda e: self.bad.append(str(e)))
         self.page.on("request", lambda r: self.hosts.add(re.sub(r"^(\w+:)(//[^/:]+)?.*", r"\1\2", r.url)))
         name, _, value = opened.cookie.partition("=")

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 
 from lianpu import files
 
-__all__ = ["CSP", "Door", "Guard"]
+__all__ = ["CSP", "Door", "Guard", "Refused"]
 
 JSON_CAP = 1 << 20  # bytes of a request
 UPLOAD_CAP = 64 << 20  # of a picture
@@ -95,7 +95,9 @@ def _hash(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()
 
 
-class _Refused(Exception):
+class Refused(Exception):
+    """What the guard does not let through; also raised where a body is read."""
+
     def __init__(self, status: int, why: str) -> None:
         self.status, self.why = status, why
         super().__init__(why)
@@ -130,7 +132,7 @@ class Guard:
             if scope["type"] == "http":
                 receive = await self._limited(scope, receive)
             await self.app(scope, receive, answering)
-        except _Refused as refused:
+        except Refused as refused:
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008})
             elif not started:
@@ -139,29 +141,29 @@ class Guard:
                 raise
 
     def _look(self, scope: dict[str, Any]) -> str | None:
-        """The session's cookie; None where a token is offered instead. Raises _Refused."""
+        """The session's cookie; None where a token is offered instead. Raises Refused."""
         headers: dict[bytes, list[bytes]] = {}
         for name, value in scope["headers"]:
             headers.setdefault(name.lower(), []).append(value)
         one = {name: values[0].decode("latin-1") for name, values in headers.items()}
         if len(headers.get(b"host", [])) != 1 or one[b"host"] not in self.door.hosts:
-            raise _Refused(403, "This is not the host it was asked for.")
+            raise Refused(403, "This is not the host it was asked for.")
         method = scope.get("method", "GET") if scope["type"] == "http" else "WEBSOCKET"
         if method not in METHODS and method != "WEBSOCKET":
-            raise _Refused(405, "No such method.")
+            raise Refused(405, "No such method.")
         origin = one.get(b"origin")
         safe = method in ("GET", "HEAD")
         if (origin is None and not safe) or (origin is not None and origin != f"http://{one[b'host']}"):
-            raise _Refused(403, "The request comes from another page.")
+            raise Refused(403, "The request comes from another page.")
         if one.get(b"sec-fetch-site", "none") not in ("same-origin", "none"):
-            raise _Refused(403, "The request comes from another site.")
+            raise Refused(403, "The request comes from another site.")
         if method == "POST" and one.get(b"content-type", "").partition(";")[0].strip().lower() != "application/json":
-            raise _Refused(415, "Only application/json is read.")
+            raise Refused(415, "Only application/json is read.")
         if method == "GET" and scope["path"] == "/" and b"token=" in scope["query_string"]:
             return None
         value = _cookie(one.get(b"cookie", ""), self.door.cookie)
         if not value or not self.door.knows(value):
-            raise _Refused(401, CLOSED_PAGE if safe else "No session.")
+            raise Refused(401, CLOSED_PAGE if safe else "No session.")
         return value
 
     async def _enter(self, scope: dict[str, Any], send: Any) -> None:
@@ -189,9 +191,9 @@ class Guard:
         if b"transfer-encoding" not in headers:
             declared = headers.get(b"content-length", b"0")
             if not declared.isdigit():
-                raise _Refused(400, "A length is a number.")
+                raise Refused(400, "A length is a number.")
             if int(declared) > cap:
-                raise _Refused(413, f"More than {cap >> 20} MiB.")
+                raise Refused(413, f"More than {cap >> 20} MiB.")
         began, seen = time.monotonic(), 0
 
         async def limited() -> dict[str, Any]:
@@ -200,11 +202,11 @@ class Guard:
             try:
                 message = await asyncio.wait_for(receive(), max(left, 0.001))
             except TimeoutError:
-                raise _Refused(408, "The request came too slowly.") from None
+                raise Refused(408, "The request came too slowly.") from None
             if message["type"] == "http.request":
                 seen += len(message.get("body", b""))
                 if seen > cap:
-                    raise _Refused(413, f"More than {cap >> 20} MiB.")
+                    raise Refused(413, f"More than {cap >> 20} MiB.")
             return message
 
         if upload:

@@ -29,7 +29,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lianpu import __version__, files, images, recipes
 from lianpu.errors import DataError, LianpuError, ResourceError
 from lianpu.studio import commands, frames
-from lianpu.studio.guard import Door, Guard
+from lianpu.studio.guard import Door, Guard, Refused
 from lianpu.studio.jobs import Full, Jobs, require_there, shown
 from lianpu.studio.project import Project, recipe_of, svg_of
 from lianpu.studio.wishes import live_of, wish_of
@@ -104,6 +104,12 @@ def _errors(app: FastAPI) -> None:
     async def form(request: Request, error: ValidationError) -> JSONResponse:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         return said(422, "this request is not understood.", ".".join(map(str, first["loc"])), first["msg"])
+
+    @app.exception_handler(Refused)
+    async def cut(request: Request, error: Refused) -> JSONResponse:
+        answer = said(error.status, error.why)
+        answer.headers["connection"] = "close"  # the rest of the body is not waited for
+        return answer
 
     @app.exception_handler(HTTPException)
     async def plain(request: Request, error: HTTPException) -> JSONResponse:
