@@ -17,14 +17,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
-import platform
 import re
 import resource
 import statistics
 import subprocess
 import sys
-import time
 import types
 import warnings
 from collections.abc import Callable, Iterator
@@ -33,12 +30,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from measuring import CLOCKS, conditions, keep, options
 from torch import Tensor, nn
 
-import lianpu
 from lianpu import losses
 from lianpu.config import StyleGAN2Config
-from lianpu.machine import processor
 from lianpu.nets import stylegan2
 from lianpu.ops import plain
 
@@ -46,7 +42,6 @@ CONFIGS = {
     "C64": (StyleGAN2Config(resolution=64, channel_base=4096, channel_max=128, mapping_layers=2), 16),
     "C64-512": (StyleGAN2Config(resolution=64, channel_base=16384, channel_max=512, mapping_layers=2), 4),
 }
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 PHASES = ("G", "D", "G path", "D R1")
 GAMMA = 0.0512
 
@@ -244,21 +239,12 @@ def child(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__, cpu="processor time of one thread, for a machine that others use")
     parser.add_argument("--configs", nargs="+", default=list(CONFIGS), choices=CONFIGS)
     parser.add_argument("--only", nargs="+", default=["fast", "plain", "reference", "third-party"], help="contenders")
     parser.add_argument("--reference", type=Path, help="a checkout of NVlabs/stylegan2-ada-pytorch")
     parser.add_argument("--third-party", type=Path, help="a checkout of rosinality/stylegan2-pytorch")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument(
-        "--clock",
-        choices=CLOCKS,
-        default="wall",
-        help="cpu: processor time of one thread, for a machine that others use",
-    )
-    parser.add_argument("--to", type=Path, help="the JSON file to write")
-    parser.add_argument("--note", default="", help="what else the machine was doing; goes into the file")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -268,14 +254,7 @@ def main() -> None:
         return child(args)
     report: dict[str, Any] = {
         "what": "seconds per phase of a step; times_as_fast = contender / fast, median over rounds; peak RSS in MB",
-        "machine": {
-            "cpu": processor(),
-            "cores": os.cpu_count(),
-            "threads": args.threads,
-            "clock": args.clock,
-            "system": platform.system(),
-        },
-        "versions": {"lianpu": lianpu.__version__, "torch": torch.__version__, "python": platform.python_version()},
+        **conditions(args),
         "rounds": args.rounds,
         "note": args.note,
         "configs": {},
@@ -284,9 +263,7 @@ def main() -> None:
         result = measure(args, *CONFIGS[name])
         result["peak_rss_mb"] = {who: peak_memory(args, who, name) for who in result["seconds"]}
         report["configs"][name] = result
-        if args.to:  # after each, for it takes long
-            args.to.parent.mkdir(parents=True, exist_ok=True)
-            args.to.write_text(json.dumps(report, indent=2) + "\n")
+        keep(report, args.to)
     print(json.dumps(report, indent=2))
 
 

@@ -15,28 +15,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
+from measuring import CLOCKS, conditions, keep, options
 from torch import Tensor
 from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
-import lianpu
-from lianpu.machine import processor
 from lianpu.ops.convolution import laid_out
 from lianpu.ops.warp import cycle, warp
 
 CASES = {"64x64, 256-d": (64, 256, 5), "128x128, 64-d": (128, 64, 2)}
 """Places to a side, length of a descriptor, and rounds: the second takes half a minute a round."""
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 TEMPERATURE = 0.01
 
 
@@ -120,36 +114,21 @@ def measure(args: argparse.Namespace, side: int, d: int, rounds: int) -> dict[st
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--cases", nargs="+", default=list(CASES), choices=CASES)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--rounds", type=int, help="instead of each case's own number")
-    parser.add_argument(
-        "--clock", choices=CLOCKS, default="wall", help="cpu: processor time, for a machine that others use"
-    )
-    parser.add_argument("--to", type=Path, help="the JSON file to write")
-    parser.add_argument("--note", default="", help="what else the machine was doing; goes into the file")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     report: dict[str, Any] = {
         "what": "warp and cycle of one picture, forward and backward, float32; times_as_fast = matrix / linear, median over rounds",
-        "machine": {
-            "cpu": processor(),
-            "cores": os.cpu_count(),
-            "threads": args.threads,
-            "clock": args.clock,
-            "system": platform.system(),
-        },
-        "versions": {"lianpu": lianpu.__version__, "torch": torch.__version__, "python": platform.python_version()},
+        **conditions(args),
         "note": args.note,
         "cases": {},
     }
     for name in args.cases:
         side, d, rounds = CASES[name]
         report["cases"][name] = measure(args, side, d, args.rounds or rounds)
-        if args.to:  # after each, for it takes long
-            args.to.parent.mkdir(parents=True, exist_ok=True)
-            args.to.write_text(json.dumps(report, indent=2) + "\n")
+        keep(report, args.to)
     print(json.dumps(report, indent=2))
 
 

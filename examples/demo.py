@@ -81,10 +81,14 @@ def figure(path: Path, caption: str, *, pixels: bool = False, width: int | None 
     return f"<figure>{medium}<figcaption>{html.escape(caption)}</figcaption></figure>"
 
 
-def contact_sheet(paths: list[Path], to: Path, columns: int) -> Path:
+def contact_sheet(paths: list[Path], to: Path, columns: int, size: int | None = None) -> Path:
+    """The pictures side by side; those of another size than `size`, if that is given, are brought to it."""
     from lianpu import images
 
-    to.write_bytes(images.encode_png(images.sheet([images.decode(p).pixels for p in paths], columns=columns)))
+    cells = [images.decode(p).pixels for p in paths]
+    if size:
+        cells = [cell if len(cell) == size else images.resize(cell, size) for cell in cells]
+    to.write_bytes(images.encode_png(images.sheet(cells, columns=columns)))
     return to
 
 
@@ -221,26 +225,34 @@ def main() -> None:
     references.mkdir()
     for path in pngs[1:5]:
         shutil.copy(path, references)
-    translating, _ = demo.lianpu(
-        "translate",
-        "matcher",
-        "--sketch",
-        drawings / "sketches" / "train",
-        "--reference",
-        references,
-        "--explain",
-        "--out",
-        painted,
-    )
-    match = sorted((painted / "matches").glob("*.png"))[0]
+    spade, coco = "sketch-to-mask-64-spade-vae", "sketch-to-mask-64"
+    painting = []
+    for method in ("matcher", spade, coco):
+        explain = [] if method == spade else ["--explain"]
+        words = ["--sketch", drawings / "sketches" / "train", "--reference", references, "--out", painted / method]
+        painting.append(demo.lianpu("translate", method, *words, *explain)[0])
+    lined = sorted((drawings / "sketches" / "train").glob("*.png"))
+    cells = []
+    for one, other in zip(lined, sorted(references.glob("*.png")), strict=True):
+        cells += [one, other, *(painted / m / f"{one.stem}+{other.stem}.png" for m in ("matcher", spade, coco))]
+    beside = contact_sheet(cells, options.to / "painted.png", columns=5, size=192)
+    match = sorted((painted / coco / "matches").glob("*.png"))[0]
     demo.section(
         "A drawing takes a mask's colours · 线稿上色",
-        "Four line drawings, each painted after four references: closed regions of the drawing take the paints of the regions they "
-        "resemble by place, size, shape and symmetry. No network is needed for this; the second picture shows which place took its "
-        "colour from where, and how sure that is.",
-        [drawing, lining, translating],
-        figure(next(painted.glob("sheet*.png")), "drawings on the left, references above, unselected", width=860),
-        figure(match, "one correspondence", width=860),
+        "Four line drawings, each painted after four references. The matcher needs no network: closed regions of the drawing take the paints "
+        "of the regions they resemble. SPADE with a style encoder sees the reference as one vector. CoCosNet finds for each place of the drawing "
+        "its place in the reference; the last picture shows which place took its colour from where, and how sure that is. Both networks are "
+        "shipped, trained on drawn masks at 64 px.",
+        [drawing, lining, *painting],
+        figure(
+            beside, "from left to right: drawing, reference, matcher, SPADE with a style encoder, CoCosNet; unselected"
+        ),
+        figure(
+            next((painted / coco).glob("sheet*.png")),
+            "CoCosNet: drawings on the left, references above, unselected",
+            width=860,
+        ),
+        figure(match, "one correspondence of CoCosNet", width=860),
     )
 
     model = "opera-mask-64"

@@ -1,4 +1,6 @@
-"""Shared by all tests: one thread, so that CPU results are bit-exact and tests run side by side; small real data sets, made once."""
+"""Shared by all tests: one thread and one seed, so that CPU results are bit-exact and tests run side by side; small real data sets,
+made once.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,12 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What a test draws from torch's own stream is the same whatever ran before it."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

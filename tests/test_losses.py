@@ -291,3 +291,81 @@ def test_kl_is_that_of_normal_distributions():
     parts = kl_divergence(Normal(mu, (logvar / 2).exp()), Normal(torch.zeros(5, 7), torch.ones(5, 7)))
     assert_close(losses.kl(mu, logvar), parts.sum(1).mean())
     assert losses.kl(torch.zeros(5, 7), torch.zeros(5, 7)) == 0
+
+
+# ---- lifting ----
+
+
+def test_reconstruction_is_l1_and_its_weighed_perceptual_part():
+    x, y = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
+    f, g = [torch.randn(2, 5, 2, 2)], [torch.randn(2, 5, 2, 2)]
+    assert_close(losses.reconstruction(x, x + 0.25, f, g, 0.0), torch.tensor(0.25))
+    assert_close(losses.reconstruction(x, x, f, g, 3.0), 3 * losses.perceptual_distance(f, g))
+    expected = (x - y).abs().sum() / 96 + 0.5 * losses.perceptual_distance(f, g)
+    assert_close(losses.reconstruction(x, y, f, g, 0.5), expected)
+
+
+def test_perceptual_distance_compares_directions_not_sizes():
+    """Of unit vectors: 0 if they are parallel, 2 if orthogonal, 4 if opposite; each layer counts alike."""
+    a = torch.zeros(1, 4, 2, 2)
+    a[:, 0] = 1
+    assert_close(losses.perceptual_distance([a], [7 * a]), torch.tensor(0.0))
+    assert_close(losses.perceptual_distance([a], [-0.1 * a]), torch.tensor(4.0))
+    assert_close(losses.perceptual_distance([a], [a.roll(1, 1)]), torch.tensor(2.0))
+    big = torch.ones(1, 9, 16, 16)
+    assert_close(losses.perceptual_distance([a, big], [-a, big]), torch.tensor(2.0))
+
+
+def test_identity_variance_counts_the_rows_that_are_turned_little():
+    f, g = torch.eye(4), torch.eye(4).roll(1, 1)
+    rows = torch.tensor([True, False, False, True])
+    assert_close(losses.identity_variance(f, g, rows), torch.tensor(2 * 2 / 4))
+    assert_close(losses.identity_variance(f, g, ~rows & rows), torch.tensor(0.0))  # not the mean of nothing
+    parts = [losses.identity_variance(f[r::2], g[r::2], rows[r::2]) for r in range(2)]
+    assert_close(torch.stack(parts).mean(), losses.identity_variance(f, g, rows))
+
+
+def test_details_of_an_albedo_are_what_the_blur_takes_and_only_on_the_face():
+    smooth, fine = torch.rand(2, 1, 1, 1).expand(-1, 3, 8, 8), torch.randn(2, 3, 8, 8)
+    face = torch.zeros(2, 8, 8, dtype=torch.bool)
+    face[:, 2:6, 2:6] = True
+    K = losses.albedo_details(smooth + fine, smooth, face, 4)
+    assert K.shape == (2, 16)
+    expected = (fine.mean(1) * face).view(2, 4, 2, 4, 2).mean((2, 4)).view(2, 16)
+    assert_close(K, expected)
+
+
+def test_albedo_rank_is_the_nuclear_norm():
+    """n equal rows of length r have r sqrt n, n orthogonal ones r n; its gradient is U V^T."""
+    row = torch.randn(16)
+    row /= row.norm()
+    assert_close(losses.albedo_rank(3 * row.expand(4, -1)), torch.tensor(3 * 2.0))
+    assert_close(losses.albedo_rank(3 * torch.eye(16)[:4]), torch.tensor(3 * 4.0))
+    A = torch.randn(4, 16, dtype=torch.float64, requires_grad=True)
+    assert_close(losses.albedo_rank(A), torch.linalg.matrix_norm(A, "nuc"))
+    U, _, Vh = torch.linalg.svd(A.detach(), full_matrices=False)
+    assert_close(torch.autograd.grad(losses.albedo_rank(A), A)[0], U @ Vh)
+    same = torch.ones(
+        4, 16, requires_grad=True
+    )  # three singular values are 0, and none of them makes the gradient infinite
+    assert torch.autograd.grad(losses.albedo_rank(same), same)[0].isfinite().all()
+    for wrong in (math.nan, math.inf):
+        assert losses.albedo_rank(torch.tensor([[1.0, wrong], [0.0, 1.0]])).isnan()
+
+
+def test_the_cycle_compares_all_of_the_light_and_the_angles_of_the_view():
+    light, view = torch.zeros(2, 4), torch.zeros(2, 6)
+    assert_close(losses.parameter_cycle(light, light + 0.5, view, view), torch.tensor(0.25))
+    moved = view.clone()
+    moved[:, 3:] = 9  # a shift is not found again in a code
+    assert_close(losses.parameter_cycle(light, light, view, moved), torch.tensor(0.0))
+    moved[:, 1] = 0.3
+    assert_close(losses.parameter_cycle(light, light, view, moved), torch.tensor(0.09 / 3))
+
+
+def test_the_style_prior_of_the_teacher_s_own_codes_is_a_half():
+    draw = torch.Generator().manual_seed(0)
+    mean, deviation = torch.randn(512, generator=draw), torch.tensor(0.3)
+    w = mean + deviation * torch.randn(64, 512, generator=draw)
+    assert_close(losses.style_prior(w, mean, deviation), torch.tensor(0.5), rtol=0, atol=0.01)
+    assert_close(losses.style_prior(mean.expand(2, -1), mean, deviation), torch.tensor(0.0))

@@ -13,6 +13,7 @@ from lianpu.errors import CheckFailed, DataError, LianpuError, ModelError, Resou
 if TYPE_CHECKING:
     from lianpu.data.build import Report as BuildReport
     from lianpu.data.check import Report as CheckReport
+    from lianpu.lifter import Lifter
     from lianpu.metrics.sources import Source
     from lianpu.metrics.suite import Row
     from lianpu.painter import Painter, Subject
@@ -31,7 +32,9 @@ __all__ = [
     "experiment",
     "generate",
     "inspect",
+    "lift",
     "load",
+    "load_lifter",
     "load_translator",
     "report",
     "rerun",
@@ -45,8 +48,22 @@ __all__ = [
 ]
 
 
-def sample(to: Path | str, n: int = 64, seed: int = 0, size: int = 256, **options: Any) -> Path:
-    """Draws masks 0 to n - 1 of series `seed` into folder `to`; see `lianpu.data.samples.masks.write` for the options."""
+def sample(
+    to: Path | str,
+    n: int = 64,
+    seed: int = 0,
+    size: int = 256,
+    *,
+    what: Literal["masks", "heads"] = "masks",
+    **options: Any,
+) -> Path:
+    """Draws pictures 0 to n - 1 of series `seed` into folder `to`; see `write` of `lianpu.data.samples.masks` and `.heads` for the
+    options.
+    """
+    if what == "heads":
+        from lianpu.data.samples import heads
+
+        return heads.write(to, n, seed, size, **options)
     from lianpu.data.samples import masks
 
     return masks.write(to, n, seed, size, **options)
@@ -56,6 +73,13 @@ def build(sources: Sequence[Path | str], to: Path | str, **options: Any) -> Buil
     """Makes a data set from folders, zips and pictures; see `lianpu.data.build.build` for the options."""
     from lianpu.data import build as building
 
+    if options.get("crop") == "face":
+        from lianpu import weights
+        from lianpu.nets import mtcnn
+
+        for name in mtcnn.CARDS:
+            weights.locate(name)  # before hours of work, not after
+        options.setdefault("find", mtcnn.find)
     return building.build(sources, to, **options)
 
 
@@ -93,6 +117,7 @@ def train(
     out: Path,
     *,
     data: Path | None = None,
+    teacher: str | None = None,
     recipe: str | None = None,
     settings: list[str] | None = None,
     from_model: str | None = None,
@@ -101,9 +126,11 @@ def train(
     device: str = "auto",
     report: Reporter | None = None,
 ) -> Path:
-    """Trains a generator or a translator in folder `out`, or goes on where the run there stopped; returns the folder of its newest model.
+    """Trains a generator, a translator or a lifter in folder `out`, or goes on where the run there stopped; returns the folder of its
+    newest model.
 
-    report: who hears of the progress (`lianpu.progress.Progress`); nobody if None.
+    data: of a generator or a translator; teacher: of a lifter, the generator that it lifts. report: who hears of the progress
+    (`lianpu.progress.Progress`); nobody if None.
     """
     from lianpu.progress import Progress
     from lianpu.train import session
@@ -111,6 +138,7 @@ def train(
     return session.train(
         out,
         data=data,
+        teacher=teacher,
         recipe=recipe,
         settings=settings,
         from_model=from_model,
@@ -208,6 +236,81 @@ def _name(subject: Any) -> str:
 
 def _columns(count: int, classes: int) -> int:
     return classes if classes and count >= classes else min(count, 8)
+
+
+def load_lifter(model: str | Path, device: str = "auto") -> Lifter:
+    """A model that makes faces with a shape: `load_lifter(run).of_seed(0)` or `.of_picture(path)`, then `.seen([30])`, `.mesh()`."""
+    from lianpu.lifter import Lifter
+    from lianpu.train.world import choose_device
+
+    return Lifter(model, choose_device(device))
+
+
+def lift(
+    model: str | Path,
+    image: Path | None = None,
+    *,
+    seed: int | None = None,
+    label: str | None = None,
+    truncation: float = 0.7,
+    mask: Path | None = None,
+    steps: int = 400,
+    yaw: str = "",
+    pitch: float = 0.0,
+    light: str = "",
+    size: int = 0,
+    maps: Sequence[str] = (),
+    export: Sequence[Path] = (),
+    height_mm: float | None = None,
+    turntable: Path | None = None,
+    relight: Path | None = None,
+    out: Path = Path("lifted"),
+    device: str = "auto",
+    overwrite: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+    progress: Callable[[int, int, float], None] = lambda step, steps, loss: None,
+) -> dict[str, Any]:
+    """Gives a new face (`seed`) or that in a photograph (`image`) a shape, and writes what is asked for: {"files": paths, "warnings":
+    sentences, "inverted": how well the photograph was found, or nothing}. What is wrong with the request is said before the work.
+
+    yaw: "-60:60:9" or "0,30": pictures in `out`; light: "x,y,ambient,diffuse", by default the face's own. maps: of `lifter.MAPS`, as
+    pictures and, whole, in one npz. export: .glb, .obj, .ply or .stl; height_mm: how tall the head is in truth. turntable, relight: films.
+    Pictures carry their recipe.
+    """
+    from lianpu import lifter
+
+    if (image is None) == (seed is None):
+        raise UsageError("say which face: a photograph, or --seed N.", fix="lianpu lift MODEL photo.jpg, or --seed 0")
+    if image is None and mask is not None:
+        raise UsageError("--mask is for a photograph.", fix="Leave it away with --seed.")
+    if not (yaw or maps or export or turntable or relight):
+        yaw = "-45:45:7"
+    lamp = lifter.Lamp.read(light) if light else None
+    yaws = lifter.yaws_of(yaw) if yaw else []
+    wanted = lifter.Wanted(yaws, pitch, lamp, size, maps, export, height_mm, turntable, relight, out)
+    loaded = load_lifter(model, device)
+    name = loaded.name_of(seed, label) if image is None else image.stem
+    taken = [path for path in wanted.files(name) if path.exists()]
+    if taken and not overwrite:
+        raise UsageError(
+            f"{len(taken)} of the files exist already (first: {taken[0]}).", fix="Choose others, or add --overwrite."
+        )
+    if image is not None:
+        lifted = loaded.of_picture(image, mask=mask, steps=steps, say=progress)
+        found = lifted.facts["inverted"]
+        say(
+            f"{image.name} was found among the model's faces with a mean error of {found['error'] / 2:.1%} of the range, "
+            f"{found['spread']:.1f} spreads from its mean (its own faces: about 1)."
+        )
+    else:
+        assert seed is not None
+        lifted = loaded.of_seed(seed, label=label, truncation=truncation)
+    warnings = wanted.warnings(lifted)
+    for warning in warnings:
+        say(warning)
+    facts = {**lifted.facts, "light": light or "own"} | ({"warnings": warnings} if warnings else {})
+    written = wanted.write(lifted, facts)
+    return {"files": written, "warnings": warnings, "inverted": lifted.facts.get("inverted")}
 
 
 def walk(
@@ -368,6 +471,7 @@ def inspect(path: Path) -> dict[str, Any]:
             "path": str(path),
             "recipe": plan["recipe"],
             "data": plan["data"],
+            **({"teacher": plan["teacher"]} if plan.get("teacher") else {}),
             "ticks": len(ticks),
             "last": ticks[-1] if ticks else None,
             **_measured(path),
@@ -468,6 +572,8 @@ def _model_name(recipe: dict[str, Any]) -> str:
 
 
 def _draw_again(recipe: dict[str, Any]) -> bytes:
+    if recipe.get("what") == "heads":
+        return _head_again(recipe)
     from lianpu.data.samples import masks
 
     values = recipe.get("subject")
@@ -480,6 +586,22 @@ def _draw_again(recipe: dict[str, Any]) -> bytes:
     if not masks.SMALLEST <= size <= masks.LARGEST:
         raise DataError("the recipe of this picture is damaged.", f"size: {size}")
     return masks.draw(seed, index, **names).png(size)
+
+
+def _head_again(recipe: dict[str, Any]) -> bytes:
+    from lianpu.data.samples import heads
+
+    match recipe.get("subject"):
+        case {
+            "seed": int(seed),
+            "index": int(index),
+            "size": int(size),
+            "views": int(views),
+            "damage": int(damage) | float(damage),
+        }:
+            if index >= 0 and views >= 1 and 0 <= damage <= 1 and heads.SMALLEST <= size <= heads.LARGEST:
+                return heads.png(seed, index, size, views, damage)
+    raise DataError("the recipe of this picture is damaged.", f"subject: {recipe.get('subject')}")
 
 
 def doctor(folder: Path) -> list[tuple[str, str, bool]]:

@@ -21,8 +21,9 @@ from torch import Tensor, nn
 import lianpu
 from lianpu import config as configuration
 from lianpu import files
-from lianpu.errors import LianpuError, ModelError, did_you_mean
+from lianpu.errors import LianpuError, ModelError, UsageError, did_you_mean
 from lianpu.nets.cocosnet import CocosNet
+from lianpu.nets.digan import Digan, TeachersDiscriminator
 from lianpu.nets.spade import PatchDiscriminator, Spade
 from lianpu.nets.stylegan2 import Discriminator, Generator
 
@@ -55,6 +56,9 @@ KINDS: dict[str, Kind] = {
     "stylegan2": Kind(configuration.StyleGAN2Config, Generator, Discriminator, "generate THIS_FOLDER -n 16"),
     "cocosnet": Kind(configuration.CocosNetConfig, CocosNet, PatchDiscriminator, TRANSLATE),
     "spade": Kind(configuration.SpadeConfig, Spade, PatchDiscriminator, TRANSLATE),
+    "digan": Kind(
+        configuration.DiganConfig, Digan, TeachersDiscriminator, "lift THIS_FOLDER --seed 0 --export head.glb"
+    ),
 }
 """The kinds of models by name."""
 
@@ -80,12 +84,34 @@ class Model:
     """SHA-256 of the model it was fine-tuned from."""
     features: dict[str, str] = field(default_factory=dict)
     """Name and SHA-256 of the network whose features its training losses compared; empty where none did."""
+    teacher: dict[str, str] = field(default_factory=dict)
+    """Name and SHA-256 of the model it was distilled from; empty where there was none."""
     lianpu: str = lianpu.__version__
     sha256: str = ""
     """SHA-256 of model.safetensors."""
     discriminator_sha256: str = ""
     """SHA-256 of discriminator.safetensors; empty where there is none."""
     schema: int = SCHEMA
+
+    def class_number(self, name: str | None) -> int | None:
+        """None for a model without classes; a UsageError for a class that it does not know."""
+        if not self.classes:
+            if name is not None:
+                raise UsageError(
+                    f"this {self.kind} has no classes, so --class {name} means nothing to it.",
+                    fix="Leave --class away.",
+                )
+            return None
+        if name not in self.classes:
+            raise UsageError(f"unknown class {name!r}.", fix=did_you_mean(str(name), self.classes))
+        return self.classes.index(name)
+
+    def class_of_seed(self, seed: int, asked: str | None = None) -> str | None:
+        """The class that is asked for; where the model has some and none is asked for, seeds take turns."""
+        if asked is not None:
+            self.class_number(asked)
+            return asked
+        return self.classes[seed % len(self.classes)] if self.classes else None
 
 
 # ---------------------------------------------------------------------------------------------------------------- models
@@ -135,6 +161,7 @@ def _as_readable_as(example: Path, *paths: Path) -> None:
 def _card(model: Model) -> str:
     rights = model.data.get("rights", "unknown")
     licences = " ".join(", ".join(model.data.get("licences", [])).split()) or "none stated"
+    resolution = configuration.from_dict(KINDS[model.kind].config, model.config).resolution
     lines = [
         "---",
         "library_name: lianpu",
@@ -142,9 +169,10 @@ def _card(model: Model) -> str:
         "---",
         f"# {model.recipe or model.kind}",
         "",
-        f"A {model.kind} at {model.config.get('resolution')} px, trained with lianpu {model.lianpu}.",
+        f"A {model.kind} at {resolution} px, trained with lianpu {model.lianpu}.",
         "",
         f"- recipe: {model.recipe or 'not recorded'}; {model.images_seen / 1000:.1f} thousand pictures shown",
+        *(f"- distilled from: {t['name']}, {t['sha256']}; what that was trained on:" for t in [model.teacher] if t),
         f"- classes: {', '.join(model.classes) or 'none'}",
         f"- trained on: {model.data.get('name', 'not recorded')} ({model.data.get('images', '?')} pictures), "
         f"fingerprint {model.data.get('fingerprint', 'not recorded')}",
@@ -217,12 +245,12 @@ def read_model(folder: Path, kind: str | None = None) -> Model:
     return model
 
 
-def _check_classes(model: Model, folder: Path) -> None:
+def _check_classes(model: Model, folder: Path, count: int) -> None:
     """Class names become file names: each is one plain word, and there are as many as the network has classes."""
     wrong = [name for name in model.classes if not re.fullmatch(r"[\w-]{1,64}", name)]
-    if wrong or len(set(model.classes)) != len(model.classes) or len(model.classes) != model.config.get("classes", 0):
+    if wrong or len(set(model.classes)) != len(model.classes) or len(model.classes) != count:
         raise ModelError(
-            f"model.json: its classes are not {model.config.get('classes', 0)} different plain names.",
+            f"model.json: its classes are not {count} different plain names.",
             f"in {folder}: {model.classes[:8]}",
             AGAIN,
         )
@@ -249,7 +277,7 @@ def _load_model(name: str | Path, kind: str | None, device: torch.device | str) 
     folder = find_model(name)
     model = read_model(folder, kind)
     config = _model_config(model, folder)
-    _check_classes(model, folder)
+    _check_classes(model, folder, getattr(config, "classes", 0))
     if not (folder / "model.safetensors").is_file():
         raise ModelError("model.safetensors is missing.", f"in {folder}", AGAIN)
     network = _fill(KINDS[model.kind].network, config, folder / "model.safetensors")

@@ -82,7 +82,7 @@ def doctor(*, folder: Path = Path(), json: Json = False) -> None:
 
 @data.command
 def sample(
-    what: Literal["masks"],
+    what: Literal["masks", "heads"],
     /,
     *,
     to: Path,
@@ -91,16 +91,19 @@ def sample(
     size: int = 256,
     svg: Annotated[bool, Flag] = False,
     regions: Annotated[bool, Parameter(negative="--no-regions")] = True,
+    views: int | None = None,
+    damage: float | None = None,
+    mesh: Annotated[bool, Flag] = False,
     workers: int | None = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Draw opera masks from rules: free to use (CC0), no two alike, the same seed gives the same bytes.
+    """Draw opera masks or clay heads from rules: free to use (CC0), no two alike, the same seed gives the same bytes.
 
     Parameters
     ----------
     what
-        masks: front-view opera masks on white.
+        masks: front-view opera masks on white. heads: synthetic clay heads with their depth, normals, albedo, pose, light and damage.
     to
         Folder to write to.
     count
@@ -113,22 +116,39 @@ def sample(
         Also write each mask as SVG with named layers.
     regions
         Also write each mask's region-id map.
+    views
+        Pictures of each head, one after the other; 1 if not given.
+    damage
+        Share of the heads that are damaged; 0.25 if not given.
+    mesh
+        Also write each head as a PLY mesh.
     workers
         Processes; all cores by default.
     """
     from lianpu import api
     from lianpu.progress import Progress
 
+    options: dict[str, Any]
+    if what == "heads":
+        if svg:
+            raise UsageError("heads have no SVG.", fix="Leave --svg out; --mesh writes their meshes.")
+        options = {"views": 1 if views is None else views, "damage": 0.25 if damage is None else damage, "mesh": mesh}
+    else:
+        if views is not None or damage is not None or mesh:
+            raise UsageError(
+                "--views, --damage and --mesh belong to heads.", fix="lianpu data sample heads --to FOLDER"
+            )
+        options = {"svg": svg, "regions": regions}
     progress = Progress(quiet=quiet or json)
     api.sample(
         to,
         count,
         seed,
         size,
-        svg=svg,
-        regions=regions,
+        what=what,
         workers=workers,
-        progress=lambda done, total: progress.count(done, total, "masks drawn"),
+        progress=lambda done, total: progress.count(done, total, f"{what} drawn"),
+        **options,
     )
     _paths([to], json)
 
@@ -138,7 +158,7 @@ def build(
     *sources: Path,
     to: Path,
     size: int = 256,
-    crop: Literal["pad", "centre", "subject"] = "pad",
+    crop: Literal["pad", "centre", "subject", "face"] = "pad",
     expand: Annotated[bool, Parameter(negative="--no-expand")] = False,
     test: float = 0.1,
     seed: int = 0,
@@ -161,7 +181,8 @@ def build(
     size
         Height and width of the pictures made: a power of two.
     crop
-        pad keeps all on a border; centre cuts the middle; subject finds the face by its background.
+        pad keeps all on a border; centre cuts the middle; subject finds the mask by its background; face finds a face with MTCNN
+        and lays it upright (lianpu weights get mtcnn-pnet, -rnet, -onet).
     expand
         Add mirror images and described colour changes: four pictures from each (Yan et al. 2023).
     test
@@ -245,6 +266,7 @@ def train(
     *,
     out: Path | None = None,
     data: Path | None = None,
+    teacher: str | None = None,
     recipe: str | None = None,
     settings: Annotated[list[str] | None, Parameter(name=["-s", "--set"], negative=())] = None,
     from_: Annotated[str | None, Parameter(name="--from")] = None,
@@ -256,7 +278,7 @@ def train(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Train a generator or a translator; run again with the same --out to go on where it stopped.
+    """Train a generator, a translator or a lifter; run again with the same --out to go on where it stopped.
 
     Several processes: torchrun --nproc-per-node 2 -m lianpu train ...
 
@@ -266,6 +288,8 @@ def train(
         Folder of the run: checkpoints, samples, logs, model.
     data
         A data set made by lianpu data build.
+    teacher
+        For recipes that lift: the StyleGAN2 model to be lifted to 3D. They read no data set.
     recipe
         A named complete run, for instance tiny-64-ada (--list shows all).
     settings
@@ -308,6 +332,7 @@ def train(
     model = api.train(
         out,
         data=data,
+        teacher=teacher,
         recipe=recipe,
         settings=settings,
         from_model=from_,
@@ -427,6 +452,109 @@ def generate(
         overwrite=overwrite,
     )
     _paths(paths, json)
+
+
+@app.command
+def lift(
+    model: str,
+    image: Path | None = None,
+    /,
+    *,
+    seed: int | None = None,
+    class_: Annotated[str | None, Parameter(name="--class")] = None,
+    truncation: float = 0.7,
+    mask: Path | None = None,
+    steps: int = 400,
+    yaw: Annotated[str, Parameter(allow_leading_hyphen=True)] = "",
+    pitch: float = 0.0,
+    light: Annotated[str, Parameter(allow_leading_hyphen=True)] = "",
+    size: int = 0,
+    maps: str = "",
+    export: Annotated[list[Path] | None, Parameter(negative=())] = None,
+    height_mm: float | None = None,
+    turntable: Path | None = None,
+    relight: Path | None = None,
+    out: Path = Path("lifted"),
+    overwrite: Annotated[bool, Flag] = False,
+    device: Device = "auto",
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Give a face a shape: turn it, light it, measure it, take it along as a mesh. What a model makes of one picture is a hypothesis.
+
+    Parameters
+    ----------
+    model
+        A model folder or run of a digan: lianpu train --teacher MODEL --recipe tiny-64-digan
+    image
+        A photograph of one face from the front. It is first found among the faces that the model knows, which takes a minute.
+    seed
+        A new face instead.
+    class_
+        Of the new face, where the model has classes.
+    truncation
+        How far the new face may be from the average one; 1 is the model's full variety.
+    mask
+        A picture as large as the photograph, white where it is damaged or hidden: there the model guesses.
+    steps
+        In which the photograph is looked for.
+    yaw
+        Turned by so many degrees: --yaw -60:60:9 for nine pictures from -60 to 60, or --yaw 0,20
+    pitch
+        Nodding, in degrees.
+    light
+        x,y,ambient,diffuse: from where (x right, y down, -1 to 1) and how much (0 to 1). The face's own light by default.
+    size
+        Pixels of the pictures and films; four times the model's, up to 256, by default.
+    maps
+        Of depth,normal,albedo,shading,transform: as pictures, and as numbers in NAME-maps.npz.
+    export
+        Write a mesh: --export head.glb (also .obj, .ply, .stl; may be given several times)
+    height_mm
+        How tall the head is in truth, from the lowest to the highest point; without it the mesh says that its scale is unknown.
+    turntable
+        A film of the head turning: --turntable head.mp4
+    relight
+        A film of the light going round: --relight light.mp4
+    out
+        Folder for pictures and maps.
+    overwrite
+        Replace files that exist.
+    device
+        auto, cpu, cuda or cuda:1.
+    """
+    from lianpu import api
+    from lianpu.progress import Progress
+
+    progress = Progress(quiet=quiet or json)
+    made = api.lift(
+        model,
+        image,
+        seed=seed,
+        label=class_,
+        truncation=truncation,
+        mask=mask,
+        steps=steps,
+        yaw=yaw,
+        pitch=pitch,
+        light=light,
+        size=size,
+        maps=[name.strip() for name in maps.split(",") if name.strip()],
+        export=export or [],
+        height_mm=height_mm,
+        turntable=turntable,
+        relight=relight,
+        out=out,
+        device=device,
+        overwrite=overwrite,
+        say=progress.say,
+        progress=lambda step, steps, loss: progress.count(step, steps, "looking for the face"),
+    )
+    if json:
+        _line({**made, "files": [str(path) for path in made["files"]]})
+        return
+    for path in made["files"]:
+        _out(path)
 
 
 @app.command

@@ -17,6 +17,9 @@ __all__ = [
     "SYMMETRIES",
     "AugmentConfig",
     "CocosNetConfig",
+    "DiganConfig",
+    "LiftConfig",
+    "LiftWeights",
     "LossWeights",
     "PairSettings",
     "RunConfig",
@@ -269,6 +272,84 @@ class SpadeConfig(PaintingConfig):
 
 
 @dataclass(frozen=True)
+class DiganConfig:
+    """Sizes of DIGAN (Yan et al. 2024) and, with networks="mlp" and convolutions="full", of LiftedGAN (Shi et al. 2021); the defaults are
+    `paper`.
+    """
+
+    teacher: StyleGAN2Config = field(default_factory=StyleGAN2Config)
+    """Sizes of G2D, the StyleGAN2 that is lifted; a run takes them from its teacher."""
+    networks: Literal["kan", "mlp"] = "kan"
+    """What DV and DL, which find view and light, are made of: B-splines on every edge (DIGAN) or weights (LiftedGAN)."""
+    convolutions: Literal["partial", "full"] = "partial"
+    """Whether DS, which finds the shape, convolves a quarter of its channels (DIGAN; Chen et al. 2023, FasterNet) or all (LiftedGAN)."""
+    hidden: int = 512
+    """Numbers in a layer of DV, DL, M and of DS before its first map."""
+    transform_hidden: int = 16
+    """The same in DT, which finds what moves with the head."""
+    layers: int = 4
+    """Layers of DV, DL, and of each part of M."""
+    residual: bool = False
+    """Whether M adds to a code instead of making it anew; in neither paper. It then need not learn who the face is."""
+    width: int = 16
+    """Channels of DS and DT at half the picture's size; they double at every halving."""
+    grid: int = 5
+    """Intervals of the splines."""
+    order: int = 3
+    """Degree of the splines."""
+    reach: float = 3.0
+    """Splines live on -reach to reach; what the normalisation before them gives is of size one."""
+    gate: Literal["flat", "edge", "off"] = "flat"
+    """DW, the gradients that pass from the rendered picture to the shape: all but the contour's (the seed's formula), the contour's
+    alone (the seed's words), or all."""
+    texture: Literal["vertex", "inverse"] = "vertex"
+    """Whether the picture is the mesh's colours (LiftedGAN) or is looked up for each pixel (unsup3d)."""
+
+    def __post_init__(self) -> None:
+        if self.teacher.resolution < 16 or self.teacher.image_channels != 3:
+            raise UsageError(
+                f"a teacher of {self.teacher.image_channels} channels and {self.teacher.resolution} px cannot be lifted.",
+                fix="Use one that paints in colour, at 16 px or more.",
+            )
+        _check_ranges(self, {
+            "hidden": (4, MAX_CHANNELS), "transform_hidden": (1, MAX_CHANNELS), "layers": (2, 64), "width": (4, 256), "grid": (1, 64),
+            "order": (1, 5), "reach": (1e-3, 1e3),
+        })  # fmt: skip
+        for name in ("hidden", "width"):
+            if getattr(self, name) % 4:
+                raise UsageError(f"net.{name} is {getattr(self, name)}, not a multiple of 4.")
+
+    @property
+    def resolution(self) -> int:
+        """Height and width of pictures and depth maps."""
+        return self.teacher.resolution
+
+    @property
+    def classes(self) -> int:
+        """Of the teacher."""
+        return self.teacher.classes
+
+    @property
+    def blocks(self) -> int:
+        """Doublings of DS and DT from 4x4 to half the picture's size."""
+        return self.resolution.bit_length() - 4
+
+    @classmethod
+    def paper(cls, teacher: StyleGAN2Config | None = None) -> DiganConfig:
+        """256 px, as published: for a GPU with 11 GB or more."""
+        return cls(teacher=teacher or StyleGAN2Config())
+
+    @classmethod
+    def nano(cls, teacher: StyleGAN2Config) -> DiganConfig:
+        """64 px, for one core of a CPU."""
+        return cls(teacher=teacher, hidden=128)
+
+    def liftedgan(self) -> DiganConfig:
+        """LiftedGAN of these sizes."""
+        return dataclasses.replace(self, networks="mlp", convolutions="full")
+
+
+@dataclass(frozen=True)
 class AugmentConfig:
     """What the discriminator is shown (Yan et al. 2023, "Adaptive discriminator enhancement module")."""
 
@@ -517,7 +598,88 @@ class TranslateConfig:
             )
 
 
-RunConfig = TrainConfig | TranslateConfig
+@dataclass(frozen=True)
+class LiftWeights:
+    """What each loss of a lifter counts, under the seed's names (Yan et al. 2024, "Loss function"); 0 leaves a loss out.
+
+    The seed prints no numbers: these are those of Shi et al. 2021's code for faces. The last three losses are theirs too; the seed leaves
+    them out, but not the network M, which they train.
+    """
+
+    rec: float = 5.0
+    """lambda_rec, of L_rec: seen from its own view the face is the teacher's picture."""
+    perc: float = 1.0
+    """lambda_perc, of the perceptual part beside L1, wherever two pictures are compared."""
+    flip: float = 0.8
+    """lambda_flip, of L_flip, which is L_rec of the mirrored face; it is multiplied by rec."""
+    idt: float = 1.0
+    """lambda_idt, of L_idt: turned a little, the face is the same person's."""
+    rega: float = 0.01
+    """lambda_regA, of L_regA: the details of the albedos in a batch are alike, so that shading explains the rest."""
+    perturb: float = 2.0
+    """Of the perturbation loss, both halves: turned and lit otherwise, the face is what the teacher paints of M's code, and that code is
+    of what the face looks like."""
+    lvcyc: float = 4.0
+    """Of L_LVcyc: view and light found in M's code are those it was asked for."""
+    style: float = 0.5
+    """Of the prior of M's codes: they are such as the teacher knows."""
+
+    def __post_init__(self) -> None:
+        _check_ranges(self, dict.fromkeys(vars(self), (0, 1e6)), "weights.")
+
+
+@dataclass(frozen=True)
+class LiftConfig:
+    """One training run of a lifter: a StyleGAN2 is distilled into a generator of faces with a shape. It is shown no pictures but those
+    that its teacher paints."""
+
+    net: DiganConfig = field(default_factory=DiganConfig)
+    weights: LiftWeights = field(default_factory=LiftWeights)
+    features: Literal["auto", "vgg19", "vgg16", "discriminator", "random"] = "auto"
+    """The network whose features are compared; auto: VGG19 if its weights are here, else VGG16, else the teacher's own discriminator,
+    else one of random numbers. A run keeps what it began with."""
+    batch: int = 8
+    """Faces in a global minibatch, over all processes."""
+    kimg: float = 240.0
+    """Thousands of faces lifted before the run ends."""
+    seed: int = 0
+    """All randomness is a function of this number."""
+    truncation: float = 0.7
+    """How far the teacher's codes w lie from their mean; 1 is its full variety."""
+    yaw: float = 45.0
+    """Most degrees by which the perturbation turns a face to a side."""
+    pitch: float = 15.0
+    """Most degrees by which it turns a face up or down."""
+    shift: float = 0.2
+    """By how much, times the sine of the yaw, it moves the face the other way, in units of a view's x: the nose leaves the middle less."""
+    idt_yaw: float = 25.0
+    """L_idt compares faces turned by less than so many degrees."""
+    lr: float = 0.0001
+    """Adam's learning rate."""
+    decay: float = 0.0005
+    """Adam's weight decay, as an L2 penalty."""
+    ema_kimg: float = 1.0
+    """Half-life of the moving average, in thousands of faces; 0 for none."""
+    ema_ramp: float = 0.05
+    """The half-life is at most this share of the faces lifted so far; 0 for no ramp."""
+    tick_kimg: float = 1.0
+    """A progress line, a sample sheet and a log entry every so many thousand faces."""
+    snapshot_kimg: float = 4.0
+    """A checkpoint every so many thousand faces."""
+    keep: int = 2
+    """Checkpoints kept."""
+    samples: int = 6
+    """Faces on a sample sheet, one to a row."""
+
+    def __post_init__(self) -> None:
+        _check_ranges(self, {
+            **{name: span for name, span in _OF_RUNS.items() if name in vars(self)},
+            "batch": (1, 1e6), "truncation": (0, 1), "yaw": (0, 60), "pitch": (0, 60), "shift": (-1, 1), "idt_yaw": (0, 60),
+            "lr": (0, 1), "decay": (0, 1),
+        })  # fmt: skip
+
+
+RunConfig = TrainConfig | TranslateConfig | LiftConfig
 """What a run is told."""
 
 

@@ -11,6 +11,8 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 __all__ = [
+    "albedo_details",
+    "albedo_rank",
     "contextual",
     "contextual_loss",
     "domain",
@@ -19,14 +21,19 @@ __all__ = [
     "flow",
     "hinge_d",
     "hinge_g",
+    "identity_variance",
     "kl",
     "logistic",
     "nonsaturating",
+    "parameter_cycle",
     "path_lengths",
     "path_penalty",
+    "perceptual_distance",
     "perceptual_loss",
     "r1",
+    "reconstruction",
     "regularisation",
+    "style_prior",
 ]
 
 Maps = Sequence[Tensor]
@@ -227,3 +234,73 @@ def flow(place: Tensor, known: Tensor) -> Tensor:
     there = torch.isfinite(target).all(1)
     far = ((place - target.nan_to_num()).square().sum(1) + 1e-8).sqrt()  # a root without a kink at 0
     return torch.where(there, far, 0).mean()
+
+
+# ---- lifting: the terms of Yan et al. 2024, "Loss function", and those of Shi et al. 2021 that the seed leaves out ----
+
+
+def reconstruction(rendered: Tensor, picture: Tensor, mine: Maps, its: Maps, weight: float) -> Tensor:
+    """Yan et al. 2024, "Reconstruction loss": L_rec = 1/N sum_i |I_w[i] - ^I_w[i]| + lambda_perc L_perc(I_w, ^I_w).
+
+    rendered, picture: (n, 3, h, w) in [-1, 1]; mine, its: their features; weight: lambda_perc. L_flip is the same, of the mirrored face.
+    """
+    far = (rendered - picture).abs().mean()
+    return far + weight * perceptual_distance(mine, its) if weight else far
+
+
+def perceptual_distance(mine: Maps, its: Maps) -> Tensor:
+    """L_perc of Yan et al. 2024, as Shi et al. 2021's code has it: |f - f'|^2 of features of length 1 over the channels, the mean over
+    places and layers.
+
+    There the layers are three of VGG16, at three sizes of the picture; here those that the trunk gives, which go as deep. The features'
+    size does not matter, so one weight serves for every trunk.
+    """
+    each = [
+        (F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(1).mean() for a, b in zip(mine, its, strict=True)
+    ]
+    return torch.stack(each).mean()
+
+
+def identity_variance(mine: Tensor, its: Tensor, rows: Tensor) -> Tensor:
+    """Yan et al. 2024, "Identity variance regularization loss": L_idt = |f(I_w0) - f(I_w')|^2 where the face is turned little.
+
+    mine, its: (n, d), features f of length 1, of the face from the front and of it turned; rows: (n,) true where it is turned little
+    enough. The rest counts as zero, so that processes which share a batch find its mean.
+    """
+    return (rows.to(mine) * (mine - its).square().sum(1)).mean()
+
+
+def albedo_details(albedo: Tensor, blurred: Tensor, face: Tensor, side: int) -> Tensor:
+    """K A of Yan et al. 2024, "Albedo map regularization loss": the grey albedos through a Laplacian filter, as rows (n, side^2).
+
+    The filter is that of Shi et al. 2021's code, what a blur takes away: A - G A. albedo: (n, c, h, w); blurred: G A; face: (n, h, w)
+    bool, outside of which it is 0. Brought to side x side by averaging.
+    """
+    fine = (albedo - blurred).mean(1, keepdim=True) * face[:, None]
+    return F.avg_pool2d(fine, fine.shape[2] // side).flatten(1)
+
+
+def albedo_rank(details: Tensor) -> Tensor:
+    """Yan et al. 2024, "Albedo map regularization loss": L_regA = |K A|_*, the sum of the singular values of the batch's details (n, d).
+
+    Of all pictures of the global batch: it is no mean over rows. n rows of length r that are one have r sqrt(n), n that have nothing in
+    common r n. Of numbers that are not finite it is NaN, where LAPACK would raise an error of its own.
+    """
+    finite = torch.where(details.isfinite(), details, 0)
+    return torch.linalg.svdvals(finite).sum() + 0 * details.sum()
+
+
+def parameter_cycle(light: Tensor, light_found: Tensor, view: Tensor, view_found: Tensor) -> Tensor:
+    """L_LVcyc, Shi et al. 2021: view and light found again in M's code, |~L' - L'|^2 + |~V' - V'|^2, means over their numbers.
+
+    light: (n, 4); view: (n, 6), of which only the three angles are compared.
+    """
+    return (light - light_found).square().mean() + (view - view_found)[:, :3].square().mean()
+
+
+def style_prior(w: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
+    """Shi et al. 2021, released code: 1/2 |w' - mu|^2 / sigma^2 per number, of M's codes w' (n, w_dim); the teacher's own have 1/2.
+
+    mean: mu, (n, w_dim) or (w_dim,); deviation: sigma, (), one for all numbers.
+    """
+    return (w - mean).square().mean() / (2 * deviation.square())

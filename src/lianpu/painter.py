@@ -15,9 +15,9 @@ from torch import Tensor
 
 from lianpu import checkpoint, images, provenance
 from lianpu.checkpoint import Model
-from lianpu.errors import DataError, ModelError, UsageError, did_you_mean
+from lianpu.errors import DataError, ModelError, UsageError
 from lianpu.nets.stylegan2 import Generator
-from lianpu.randomness import generator
+from lianpu.randomness import latent
 
 __all__ = ["Painter", "Subject"]
 
@@ -56,29 +56,14 @@ class Painter:
         """Style vectors a picture takes."""
         return self.network.config.num_ws
 
-    def label(self, name: str | None) -> int | None:
-        """The number of a class; a UsageError for one the model does not know."""
-        if not self.model.classes:
-            if name is not None:
-                raise UsageError(
-                    f"model {self.name} has no classes, so --class {name} means nothing to it.",
-                    fix="Leave --class away.",
-                )
-            return None
-        if name not in self.model.classes:
-            raise UsageError(f"unknown class {name!r}.", fix=did_you_mean(str(name), self.model.classes))
-        return self.model.classes.index(name)
-
     def subjects(self, count: int, seed: int, *, label: str | None = None, truncation: float = 0.7) -> list[Subject]:
         """`count` subjects with seeds seed, seed + 1, ...; where the model has classes and none is asked for, they take turns."""
         if count < 1:
             raise UsageError(f"-n is {count}; ask for at least one picture.")
         if not -2 <= truncation <= 2:  # not-a-number is in no range
             raise UsageError(f"--truncation {truncation} is outside -2 to 2.", fix="Use 0.7, or 1 for full variety.")
-        if label is not None:
-            self.label(label)
-        turn = self.model.classes or [None]
-        return [Subject(seed + i, label or turn[(seed + i) % len(turn)], truncation) for i in range(count)]
+        seeds = range(seed, seed + count)
+        return [Subject(each, self.model.class_of_seed(each, label), truncation) for each in seeds]
 
     @torch.no_grad()
     def styles(self, subject: Subject) -> Tensor:
@@ -99,8 +84,8 @@ class Painter:
         return ws
 
     def _styles_of(self, seed: int, label: str | None, truncation: float) -> Tensor:
-        z = torch.randn(1, self.network.config.z_dim, generator=generator("generate", seed)).to(self.device)
-        number = self.label(label)
+        z = latent(seed, self.network.config.z_dim).to(self.device)
+        number = self.model.class_number(label)
         return self.network.mapping(
             z, None if number is None else torch.tensor([number], device=self.device), truncation=truncation
         )
@@ -129,7 +114,7 @@ class Painter:
             "verb": "generate",
             "model": {"name": self.name, "sha256": self.model.sha256, "recipe": self.model.recipe},
             "subject": {k: v for k, v in asdict(subject).items() if v is not None},
-            "data": {k: self.model.data.get(k) for k in ("fingerprint", "rights", "licences")},
+            "data": provenance.material(self.model.data),
             "device": self.device.type,
         }
 

@@ -10,11 +10,11 @@ from xml.sax.saxutils import quoteattr
 from lianpu import __version__, images
 from lianpu.errors import DataError
 
-__all__ = ["SCHEMA", "parse", "png_text", "read_recipe"]
+__all__ = ["SCHEMA", "SOURCE_TYPE", "material", "parse", "png_text", "read_recipe"]
 
 SCHEMA = 1
 _KEY = "lianpu"
-_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
@@ -33,9 +33,14 @@ def png_text(recipe: dict[str, Any], source_type: str = "trainedAlgorithmicMedia
     return {
         _KEY: json.dumps(facts, ensure_ascii=False, sort_keys=True),
         "XML:com.adobe.xmp": _XMP.format(
-            source=quoteattr(_SOURCE_TYPE + source_type), tool=quoteattr(f"lianpu {__version__}")
+            source=quoteattr(SOURCE_TYPE + source_type), tool=quoteattr(f"lianpu {__version__}")
         ),
     }
+
+
+def material(data: dict[str, Any]) -> dict[str, Any]:
+    """What a picture says of the data set that its model learnt from."""
+    return {key: data.get(key) for key in ("fingerprint", "rights", "licences")}
 
 
 def read_recipe(path: Path) -> dict[str, Any]:

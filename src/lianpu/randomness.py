@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["Draw", "generator", "mix"]
+__all__ = ["Draw", "generator", "latent", "mix"]
 
 
 def mix(*parts: object) -> int:
@@ -22,6 +22,11 @@ def mix(*parts: object) -> int:
 def generator(*parts: object, device: torch.device | str = "cpu") -> torch.Generator:
     """A torch generator seeded by `mix(*parts)`."""
     return torch.Generator(device).manual_seed(mix(*parts))
+
+
+def latent(seed: int, z_dim: int) -> Tensor:
+    """z of the picture that a user calls by its seed, (1, z_dim): the same for every model, on every device."""
+    return torch.randn(1, z_dim, generator=generator("generate", seed))
 
 
 @dataclass(frozen=True)

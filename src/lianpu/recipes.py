@@ -8,6 +8,9 @@ from typing import Literal
 from lianpu.config import (
     AugmentConfig,
     CocosNetConfig,
+    DiganConfig,
+    LiftConfig,
+    LiftWeights,
     LossWeights,
     PairSettings,
     RunConfig,
@@ -130,15 +133,11 @@ _HALF = PairSettings(easy=0.35, hard=0.15)
 def _translators(size: str) -> dict[str, TranslateConfig]:
     """The rows of Yan et al. 2023, Table 2, at a size both networks come in; SPADE without an encoder never sees the reference."""
     coco, spade = getattr(CocosNetConfig, size), getattr(SpadeConfig, size)
-    found = {
+    return {
         "cocosnet": TranslateConfig(net=coco(), pairs=_HALF),
         "spade": TranslateConfig(net=spade(), weights=_OF_SPADE, pairs=replace(_OWN, recolour=0.0)),
         "spade-vae": TranslateConfig(net=spade(vae=True), weights=_VAE, pairs=_OWN),
     }
-    if size == "paper":
-        return found
-    # small networks bear larger steps: at these, CoCosNet paints inside the lines in the reference's colours after 2 kimg
-    return {name: replace(config, lr_g=5e-4, lr_d=1e-3) for name, config in found.items()}
 
 
 _TRANSLATE_SAY = {
@@ -148,6 +147,58 @@ _TRANSLATE_SAY = {
 }
 
 _PER_SECOND = {"cocosnet": 5, "spade": 7, "spade-vae": 7}
+
+# Clay heads are shaded softly and drawn in any number: no blur of flat drawings' edges, no augmentation that a teacher could leak into
+# what is taken for geometry.
+_HEADS_64 = replace(
+    _TINY_64,
+    net=replace(_TINY_64.net, mapping_layers=4),
+    r1_gamma=1.0,
+    blur_sigma=2.0,
+    blur_kimg=20,
+    kimg=800,
+)
+_TINY_LIFT = LiftConfig(
+    net=DiganConfig.nano(_HEADS_64.net),
+    features="discriminator",
+    batch=4,
+    kimg=60,
+    lr=3e-4,
+    tick_kimg=1,
+    snapshot_kimg=4,
+)
+_DIGAN_2024 = LiftConfig(net=DiganConfig.paper(_YAN_2023.net), kimg=240, ema_kimg=0.0, tick_kimg=1, snapshot_kimg=8)
+"""30,000 steps, as the seed has them, of 8 faces, as Shi et al. 2021 have them."""
+_OF_CATS = LiftWeights(idt=0.0, rega=0.005, style=0.1)
+"""Shi et al. 2021's code for cats: no network knows them by their faces."""
+
+_LIFT_SAY = {
+    "digan": "DIGAN: a StyleGAN2 lifted to faces with a shape (Yan et al. 2024)",
+    "liftedgan": "LiftedGAN: the same with MLPs and full convolutions (Shi et al. 2021)",
+    "digan-wo-flip": "DIGAN without the flipped reconstruction",
+    "digan-wo-idt": "DIGAN without identity variance",
+    "digan-wo-rega": "DIGAN without albedo regularisation",
+}
+
+
+def _lifters(base: LiftConfig) -> dict[str, LiftConfig]:
+    """The rows of Yan et al. 2024, Table 3, and LiftedGAN of their Table 2."""
+    return {
+        "digan": base,
+        "liftedgan": replace(base, net=base.net.liftedgan()),
+        **{
+            f"digan-wo-{name}": replace(base, weights=replace(base.weights, **{name: 0.0}))
+            for name in ("flip", "idt", "rega")
+        },
+    }
+
+
+_OF_2024 = {
+    "warriors": ("Terracotta Warriors", LiftWeights()),
+    "celeba": ("CelebA", LiftWeights()),
+    "cats": ("cats", _OF_CATS),
+}
+"""The seed's three data sets."""
 
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
@@ -179,6 +230,33 @@ RECIPES: dict[str, Recipe] = {
                 _NEEDS_A_GPU,
             )
             for row, config in _translators("paper").items()
+        ),
+        Recipe(
+            "tiny-64-heads-teacher",
+            "StyleGAN2 on clay heads, to be lifted; on `data sample heads`; 64 px, for a CPU with patience.",
+            _HEADS_64,
+        ),
+        *(
+            Recipe(f"tiny-64-{row}", f"{_LIFT_SAY[row]}; --teacher a 64 px model; for a CPU.", config)
+            for row, config in _lifters(_TINY_LIFT).items()
+        ),
+        *(
+            Recipe(
+                f"digan2024-{name}-teacher",
+                f"StyleGAN2 on {what}, to be lifted; 256 px as in the paper.",
+                _shown(_YAN_2023, REGIMES["ada"] if name == "warriors" else REGIMES["stylegan2"]),
+                _NEEDS_A_GPU,
+            )
+            for name, (what, _) in _OF_2024.items()
+        ),
+        *(
+            Recipe(
+                f"digan2024-{name}",
+                f"DIGAN on {what}; --teacher a model of digan2024-{name}-teacher; 256 px as in the paper.",
+                replace(_DIGAN_2024, weights=weights),
+                _NEEDS_A_GPU,
+            )
+            for name, (what, weights) in _OF_2024.items()
         ),
         Recipe(
             "opera-mask-64",

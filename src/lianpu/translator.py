@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from lianpu import checkpoint, images, matcher, palette
+from lianpu import checkpoint, images, matcher, palette, provenance
 from lianpu.checkpoint import Model
 from lianpu.config import SYMMETRIES
 from lianpu.data import ground
@@ -197,7 +197,7 @@ class Translator:
         data: dict[str, Any] = {}
         if self.model:
             model |= {"sha256": self.model.sha256, "recipe": self.model.recipe}
-            data = {k: self.model.data.get(k) for k in ("fingerprint", "rights", "licences")}
+            data = provenance.material(self.model.data)
         return {
             "verb": "translate", "model": model, "settings": asdict(settings), "data": data, "device": self.device.type,
         }  # fmt: skip

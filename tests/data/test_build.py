@@ -417,7 +417,7 @@ def test_one_picture_and_all_alike_are_built_with_a_warning(tmp_path):
         ({"size": 100}, "power of two.*\n*.*128"),
         ({"size": 4}, "power of two"),
         ({"test": 0.9}, "share from 0 to 0.5"),
-        ({"crop": "face"}, "no crop mode"),
+        ({"crop": "portrait"}, "no crop mode"),
         ({"sketches": "fine"}, "no sketch style"),
         ({"rights": "CC0"}, "neither a file nor"),
     ],

@@ -105,3 +105,29 @@ def test_matches_that_do_not_fit_are_refused(index):
 def test_a_map_that_has_no_such_places_is_refused():
     with pytest.raises(UsageError, match="places"):
         truth.of_map(np.zeros((30, 30), np.uint8), 8)
+
+
+def test_a_known_flow_carries_the_regions_along():
+    """The identity leaves them; a shift by two places shifts them; the match by the flow itself is right everywhere."""
+    drawn = truth.places(masks.draw(3, 1), 32)
+    centres = (2 * np.arange(64) + 1) / 64 - 1
+    still = np.stack(np.meshgrid(centres, centres), -1).astype(np.float32)
+    here = truth.carried(drawn, still)
+    np.testing.assert_array_equal(here.main, drawn.main)
+    np.testing.assert_array_equal(here.touched, drawn.touched)
+    moved = truth.carried(drawn, still + np.float32([4 / 32, 0]))  # to the right by two of 32 places
+    np.testing.assert_array_equal(moved.main.reshape(32, 32)[:, 2:], drawn.main.reshape(32, 32)[:, :-2])
+    index = np.arange(1024).reshape(32, 32)
+    right = np.pad(index[:, 2:], ((0, 0), (0, 2)), mode="edge").ravel()
+    inside = np.tile(np.arange(32) < 30, 32)
+    said = truth.judge(right, drawn, moved)
+    assert (said.right == said.judged)[inside].all()
+    wrong = truth.judge(np.arange(1024), drawn, moved)
+    assert wrong.right[inside].sum() < 0.9 * wrong.judged[inside].sum()
+
+
+def test_where_nothing_comes_there_is_ground():
+    drawn = truth.places(masks.draw(3, 1), 32)
+    lost = np.full((64, 64, 2), np.nan, np.float32)
+    lost[:4, :4] = -1  # one corner alone is known, and goes to a corner
+    assert (truth.carried(drawn, lost).main[200:] == GROUND).all()

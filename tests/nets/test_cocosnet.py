@@ -51,7 +51,12 @@ def test_the_paper_s_size_and_a_step_of_it():
         picture, reference = torch.empty(1, 3, 256, 256), torch.empty(1, 3, 256, 256)
         phi = features.perceptual("random").to("meta")
         painted = net(condition, reference, its)
-        assert painted.query is not None and painted.key is not None and painted.coarse is not None
+        assert (
+            painted.query is not None
+            and painted.key is not None
+            and painted.coarse is not None
+            and painted.sketch is not None
+        )
         assert painted.query.shape == painted.key.shape == (1, 9 * 256, 64, 64)
         mine, true, other = phi(painted.image), phi(picture), phi(reference)
         fake, real = d(condition, painted.image), d(condition, picture)
@@ -60,7 +65,7 @@ def test_the_paper_s_size_and_a_step_of_it():
             losses.perceptual_loss(mine[phi.deep], true[phi.deep]),
             losses.contextual_loss(mine, other),
             losses.hinge_g([maps[-1] for maps in fake]),
-            losses.domain(net.encode_sketch(condition), net.encode_picture(picture)),
+            losses.domain(painted.sketch, net.encode_picture(picture)),
             losses.regularisation(cycle(painted.query, painted.key, painted.coarse, 0.01), F.avg_pool2d(reference, 4)),
             losses.feature_matching(fake, real),
         ]
@@ -86,7 +91,7 @@ def test_every_number_is_taught():
     net = network(replace(TINY, attention=True, resolution=32)).double().train()
     condition, reference, its = (x.double() for x in inputs(r=32))
     painted = net(condition, reference, its)
-    features = net.encode_sketch(condition).sum() + net.encode_picture(reference).sum()
+    features = net.alignment.sketch(condition).sum() + net.encode_picture(reference).sum()
     assert untaught([net], painted.image.square().sum() + features) == []
 
 
@@ -95,7 +100,7 @@ def test_every_number_is_taught():
 
 def test_descriptors_have_no_mean_and_length_one():
     """Yan et al. 2023, Eqs. 10 to 12."""
-    query, key = network().alignment(*inputs())
+    query, key, _ = network().alignment(*inputs())
     for x in (query, key):
         assert x.shape == (2, 8, 8, 8)
         assert_close(x.mean(1), torch.zeros(2, 8, 8), atol=1e-6, rtol=0)
@@ -119,7 +124,12 @@ def test_the_warp_is_the_plain_one_of_the_averaged_reference(stride):
     net = network(replace(TINY, resolution=32, warp_stride=stride))
     condition, reference, its = inputs(r=32)
     painted = net(condition, reference, its)
-    assert painted.query is not None and painted.key is not None and painted.coarse is not None
+    assert (
+        painted.query is not None
+        and painted.key is not None
+        and painted.coarse is not None
+        and painted.sketch is not None
+    )
     want = plain.warp(painted.query, painted.key, F.avg_pool2d(reference, stride), net.config.temperature)
     assert_close(painted.coarse, want, atol=1e-4, rtol=1e-4)
     assert painted.warped is not None and painted.warped.shape == reference.shape
@@ -139,7 +149,7 @@ def test_a_place_is_what_grid_sample_looks_at():
 def test_features_of_either_domain_have_length_one():
     net = network()
     condition, reference, _ = inputs()
-    for x in (net.encode_sketch(condition), net.encode_picture(reference)):
+    for x in (net.alignment.sketch(condition), net.encode_picture(reference)):
         assert x.shape == (2, 6, 8, 8)
         assert_close(x.norm(dim=1), torch.ones(2, 8, 8))
 

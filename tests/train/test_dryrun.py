@@ -33,3 +33,22 @@ def test_a_translator_s_step_at_paper_scale(method, generator, discriminator):
     assert cost.flops_per_image == sum(cost.flops.values()) / config.batch
     assert 1e12 < cost.flops_per_image < 1e13
     assert 4 < cost.memory_bytes / 2**30 < 24
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data", ["warriors", "celeba", "cats"])
+def test_a_lifter_s_step_at_paper_scale(data):
+    """Shi et al. 2021's networks, with KANs and partial convolutions; their training takes 11 GB, as Yilmaz et al. 2022 found."""
+    config = recipes.find(f"digan2024-{data}").config
+    cost = dryrun.dry_run(config)
+    assert cost.parameters == {"G3D": 30_666_945}
+    assert config.kimg * 1000 / config.batch == 30_000  # steps: the seed's
+    assert set(cost.flops) == {"loss/G3D"}
+    assert 1e11 < cost.flops_per_image < 1e13
+    assert 8 < cost.memory_bytes / 2**30 < 16
+
+
+def test_a_lifter_s_teacher_at_paper_scale():
+    for data in ("warriors", "celeba", "cats"):
+        teacher, lifter = (recipes.find(f"digan2024-{data}{end}").config for end in ("-teacher", ""))
+        assert lifter.net.teacher == teacher.net

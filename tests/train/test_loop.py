@@ -6,15 +6,17 @@ import math
 import multiprocessing as mp
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from lianpu.config import RunConfig
 from lianpu.train.loop import Adam, Clock, Diverged
 from lianpu.train.world import World
-from tests.train.toys import METHODS, REGIMES, advance, config, differing, loop
+from tests.train.toys import LIFTERS, METHODS, REGIMES, advance, config, differing, lifting, loop
 
 
 def test_lazy_adam_follows_the_appendix():
@@ -75,15 +77,22 @@ def test_overflow_in_a_layer_names_the_first_layer_that_overflows():
 
 # Adam's first steps are gradient / |gradient|: where a gradient is near 0, rounding decides its sign. Small steps keep the processes'
 # weights together, and the moments, which hold the averaged gradients, are then compared to full precision.
-SLOW = {"lr_g": 1e-7, "lr_d": 1e-7}
+MODES = (*REGIMES, *METHODS, *LIFTERS)
+
+
+def slow(mode: str) -> RunConfig:
+    """A lifter's without the gate, too: it asks whether a gradient is exactly 0, which is for rounding to decide as well."""
+    if mode in LIFTERS:
+        return lifting(mode, lr=1e-7, net=replace(lifting(mode).net, gate="off"))
+    return config(mode, lr_g=1e-7, lr_d=1e-7)
 
 
 def _process(rank: int, size: int, port: int, folder: str) -> None:
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), RANK=str(rank), WORLD_SIZE=str(size))
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", rank=rank, world_size=size)
-    for mode in (*REGIMES, *METHODS):
-        c = config(mode, **SLOW)
+    for mode in MODES:
+        c = slow(mode)
         running = advance(loop(c, World(rank, size)), c, 3)
         save_file({k: v.contiguous() for k, v in running.state().items()}, Path(folder) / f"{mode}-{rank}.safetensors")
     torch.distributed.destroy_process_group()
@@ -107,9 +116,9 @@ def pair(tmp_path_factory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", [*REGIMES, *METHODS])
+@pytest.mark.parametrize("mode", MODES)
 def test_two_processes_equal_one_on_the_same_global_batch(mode, pair):
-    c = config(mode, **SLOW)
+    c = slow(mode)
     alone = advance(loop(c), c, 3).state()
     first, second = (load_file(pair / f"{mode}-{rank}.safetensors") for rank in range(2))
     assert differing(first, second) == [], "processes must hold the same state"

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
+from itertools import repeat
 
 import numpy as np
 import torch
 
 from lianpu import recipes
-from lianpu.config import AugmentConfig, RunConfig, StyleGAN2Config, TrainConfig, TranslateConfig
+from lianpu.config import AugmentConfig, LiftConfig, RunConfig, StyleGAN2Config, TrainConfig, TranslateConfig
 from lianpu.data.pairs import Retriever
 from lianpu.nets import features
+from lianpu.nets.stylegan2 import Discriminator, Generator
 from lianpu.train.feed import Feed, PairFeed
 from lianpu.train.gan import GanTask
+from lianpu.train.lift import LiftTask
 from lianpu.train.loop import Loop
 from lianpu.train.translate import TranslateTask
 from lianpu.train.world import World
 
 REGIMES = ("none", "ada", "apa", "diffusion")
 METHODS = ("cocosnet", "spade", "spade-vae")
+LIFTERS = ("digan", "liftedgan")
 perceptual = functools.cache(features.perceptual)  # it does not change: one for all tests
 
 
@@ -47,8 +51,9 @@ class Blobs:
 
 
 def config(mode: str = "ada", **changes: object) -> RunConfig:
-    """Of a regime of GAN training, or of a method of translation."""
-    return translating(mode, **changes) if mode in METHODS else painting(mode, **changes)
+    """Of a regime of GAN training, of a method of translation, or of a lifter."""
+    made = {**dict.fromkeys(METHODS, translating), **dict.fromkeys(LIFTERS, lifting)}
+    return made.get(mode, painting)(mode, **changes)
 
 
 def translating(method: str = "cocosnet", **changes: object) -> TranslateConfig:
@@ -64,6 +69,30 @@ def translating(method: str = "cocosnet", **changes: object) -> TranslateConfig:
     net = replace(recipe.net, **small, **own[method])
     sizes = {"kimg": 0.08, "tick_kimg": 0.016, "snapshot_kimg": 0.04, "samples": 4}
     return replace(recipe, **{"net": net, "features": "random", "batch": 8, **sizes, **changes})  # type: ignore[arg-type]
+
+
+def lifting(method: str = "digan", **changes: object) -> LiftConfig:
+    """The recipe with networks of a few channels, and a conditional teacher of 16 px."""
+    recipe = recipes.find(f"tiny-64-{method}").config
+    assert isinstance(recipe, LiftConfig)
+    sizes = {"kimg": 0.08, "tick_kimg": 0.016, "snapshot_kimg": 0.04, "samples": 2}
+    net = replace(recipe.net, teacher=painting("none").net, hidden=8, transform_hidden=4, width=4)
+    return replace(recipe, **{"net": net, "batch": 8, **sizes, **changes})  # type: ignore[arg-type]
+
+
+@functools.cache
+def teacher(net: StyleGAN2Config) -> tuple[Generator, features.Critic]:
+    """A generator of random numbers, which paints something for all that, and its discriminator as trunk."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Generator(net).requires_grad_(False).eval(), features.Critic(Discriminator(net))
+
+
+def task(c: RunConfig, world: World | None = None) -> GanTask | TranslateTask | LiftTask:
+    world = world or World()
+    if isinstance(c, LiftConfig):
+        return LiftTask(c, *teacher(c.net.teacher), world)
+    return GanTask(c, world) if isinstance(c, TrainConfig) else TranslateTask(c, world, perceptual(c.features))
 
 
 def painting(mode: str = "ada", **changes: object) -> TrainConfig:
@@ -98,7 +127,7 @@ def painting(mode: str = "ada", **changes: object) -> TrainConfig:
 def loop(c: RunConfig, world: World | None = None) -> Loop:
     world = world or World()
     return Loop(
-        GanTask(c, world) if isinstance(c, TrainConfig) else TranslateTask(c, world, perceptual(c.features)),
+        task(c, world),
         world,
         batch=c.batch,
         seed=c.seed,
@@ -117,6 +146,8 @@ def advance(running: Loop, c: RunConfig, steps: int, workers: int = 0, pictures:
 
 
 def feeding(c: RunConfig, world: World, step: int = 0, workers: int = 0, pictures: Blobs | None = None):
+    if isinstance(c, LiftConfig):
+        return repeat(None)
     pictures = pictures or Blobs()
     place = {
         "batch": c.batch, "seed": c.seed, "mirror": c.mirror, "step": step, "workers": workers, "rank": world.rank, "world": world.size,

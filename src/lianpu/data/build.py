@@ -19,6 +19,7 @@ import numpy as np
 from lianpu import __version__, files
 from lianpu.data import archive, duplicates, layout, split
 from lianpu.data.colour import CLASSES
+from lianpu.data.crop import Find
 from lianpu.data.prepare import Job, Progress, Settings, final, hash_all, prepare_all
 from lianpu.data.rights import HOW, UNKNOWN, Right, Rights, from_option, parse
 from lianpu.errors import DataError, ResourceError, Stopped, UsageError
@@ -87,14 +88,15 @@ def build(
     strict: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
+    find: Find | None = None,
 ) -> Report:
     """Make the data set `to` out of folders, zips and pictures; the sources are only read.
 
     `size` to `similar` are explained at `prepare.Settings`. `sketches` names a style of line drawing, True for
     "lines". `rights` is a CSV table or "licence; source" (see `data.rights`); without it each source's own rights.csv
     counts. `strict` stops at the first picture that would be quarantined. `workers` processes (all cores if None)
-    change nothing but the time. Raises UsageError, DataError, ResourceError, and Stopped on Ctrl-C; the same call
-    then continues.
+    change nothing but the time. `find` looks for faces where `crop` is "face". Raises UsageError, DataError,
+    ResourceError, and Stopped on Ctrl-C; the same call then continues.
     """
     style = "lines" if sketches is True else sketches or ""
     settings = Settings(size, crop, expand, test, seed, similar, style)
@@ -107,7 +109,7 @@ def build(
         try:
             hashes = hash_all([entry.item for entry in entries], refused, say)
             entries = [entry for entry in entries if entry.item in hashes]
-            jobs = [Job(e.item, hashes[e.item], settings, _given_class(e.extra), shop) for e in entries]
+            jobs = [Job(e.item, hashes[e.item], settings, _given_class(e.extra), shop, find) for e in entries]
             results = prepare_all(jobs, workers, say)
         except KeyboardInterrupt as stop:
             raise Stopped(
@@ -315,7 +317,8 @@ def _groups(good: Sequence[_Good], similar: float, shop: Path) -> list[str]:
 
     The search compares all pictures with all; its result is kept, and holds for exactly these pictures.
     """
-    asked = json.dumps([__version__, similar, [[g.job.sha256, g.result["print"]] for g in good]])
+    told = [[g.job.sha256, g.result["print"], g.entry.item.root, g.entry.extra.get("identity")] for g in good]
+    asked = json.dumps([__version__, similar, told], default=str)
     key, memory = hashlib.sha256(asked.encode()).hexdigest(), shop / "groups.json"
     with suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads(memory.read_bytes())
@@ -323,13 +326,28 @@ def _groups(good: Sequence[_Good], similar: float, shop: Path) -> list[str]:
             return [str(name) for name in kept["groups"]]
     side = duplicates.SIDE
     prints = [np.frombuffer(bytes.fromhex(g.result["print"]), np.uint8).reshape(side, side) for g in good]
-    numbers = duplicates.groups(prints, similar)
-    leader: dict[int, str] = {}
+    numbers = _families(good, duplicates.groups(prints, similar).tolist())
+    leader: dict[Any, str] = {}
     for g, number in zip(good, numbers, strict=True):
         leader[number] = min(g.job.sha256[:12], leader.get(number, "~"))
     groups = [leader[number] for number in numbers]
     files.atomic_write(memory, json.dumps({"key": key, "groups": groups}))
     return groups
+
+
+def _families(good: Sequence[_Good], numbers: Sequence[int]) -> list[Any]:
+    """Groups of near-duplicates, joined where a source's metadata.jsonl says of their pictures that they show one `identity`."""
+    over: dict[Any, Any] = {}
+
+    def top(x: Any) -> Any:
+        while (higher := over.setdefault(x, x)) != x:
+            x = higher
+        return x
+
+    for g, number in zip(good, numbers, strict=True):
+        if (identity := g.entry.extra.get("identity")) is not None:
+            over[top(number)] = top((g.entry.item.root, str(identity)))
+    return [top(number) for number in numbers]
 
 
 def _record(

@@ -14,6 +14,7 @@ CROPS = {
     "pad": "padded to a square on the colour of its ground",
     "centre": "cut to its middle square",
     "subject": "cut to the face, told from its ground",
+    "face": "turned and cut so that the face MTCNN found in it stands upright",
 }
 NAMES = {"red": "红", "black": "黑", "white": "白", "blue": "蓝", "green": "绿", "yellow": "黄", "purple": "紫"}
 

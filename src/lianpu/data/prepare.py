@@ -34,7 +34,9 @@ class Settings:
     size: int = 256
     """Height and width of the pictures: a power of two."""
     crop: str = "pad"
-    """pad: all of the picture on its ground; centre: the middle square; subject: the face, told from its ground."""
+    """pad: all of the picture on its ground; centre: the middle square; subject: the mask, told from its ground; face: a face that a
+    network finds, upright.
+    """
     expand: bool = False
     """Four pictures from each: mirror x colour change (Yan et al. 2023: 1782 become 7128)."""
     test: float = 0.1
@@ -69,6 +71,8 @@ class Job:
     settings: Settings
     given: str
     shop: Path
+    find: crop.Find | None = None
+    """Who looks for faces; a function of a module, for workers are sent its name."""
 
     @property
     def key(self) -> str:
@@ -166,8 +170,8 @@ def _prepare(job: Job) -> dict[str, Any]:
         if hashlib.sha256(data).hexdigest() != job.sha256:
             raise DataError("changed while it was read.")
         decoded = images.decode(data)
-        pixels, cropped = crop.square(decoded.pixels, settings.crop, settings.size)
-        large = _large(decoded.pixels, settings, pixels)
+        pixels, cropped = crop.square(decoded.pixels, settings.crop, settings.size, job.find)
+        large = _large(decoded.pixels, job, pixels)
     except DataError as error:
         return {"refused": _reason(error, job.item)}
     pieces, drawing = [], np.zeros(0)
@@ -200,14 +204,14 @@ def _reason(error: DataError, item: archive.Item) -> str:
 PAINTED_AT = 256  # pixels from which a line is wide enough to tell it from the paints on its sides
 
 
-def _large(original: np.ndarray, settings: Settings, pixels: np.ndarray) -> np.ndarray:
+def _large(original: np.ndarray, job: Job, pixels: np.ndarray) -> np.ndarray:
     """The square at up to 256 pixels, as many as the original has: paints are exchanged there, before it is made small.
     In a small picture every pixel of an outline is a mixture, and exchanged paint leaves jags and fringes.
     """
-    size = settings.size
+    settings, size = job.settings, job.settings.size
     while settings.expand and 2 * size <= min(PAINTED_AT, *original.shape[:2]):
         size *= 2
-    return pixels if size == settings.size else crop.square(original, settings.crop, size)[0]
+    return pixels if size == settings.size else crop.square(original, settings.crop, size, job.find)[0]
 
 
 def _variants(job: Job, pixels: np.ndarray, large: np.ndarray) -> Iterator[dict[str, Any]]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.spatial import KDTree
 
 from lianpu.data.samples.masks import REGIONS, Mask
 from lianpu.errors import UsageError
 
-__all__ = ["Judged", "Places", "judge", "places"]
+__all__ = ["Judged", "Places", "at_places", "carried", "judge", "places"]
 
 FINE = 4  # samples along each side of a place
 TOUCHED = 1 / 4  # of a place, from which it lies in a region that is not its main one: lines are thinner than places
@@ -59,6 +60,28 @@ def of_map(regions: np.ndarray, side: int) -> Places:
     touched = cover >= TOUCHED
     touched[np.arange(len(main)), main] = True
     return Places(side, main, touched)
+
+
+def at_places(flow: np.ndarray, side: int) -> np.ndarray:
+    """A flow (h, h, 2) as that of each of side^2 places, row by row, (side^2, 2): not-a-number where any pixel of a place has none."""
+    block = len(flow) // side
+    return flow.reshape(side, block, side, block, 2).mean((1, 3)).reshape(-1, 2)
+
+
+def carried(sketch: Places, flow: np.ndarray) -> Places:
+    """The regions of the sketch's places carried to the places of its deformed picture by the known flow, (h, h, 2) in [-1, 1] as
+    `pairs.deform` says it, NaN where nowhere: each place there has those of the nearest that comes to it, and what none comes near is
+    ground.
+    """
+    side, to = sketch.side, at_places(flow, sketch.side)
+    known = np.flatnonzero(np.isfinite(to).all(1))
+    centres = (2 * np.arange(side) + 1) / side - 1
+    places = np.stack(np.meshgrid(centres, centres), -1).reshape(-1, 2)
+    away, nearest = KDTree(to[known]).query(places)
+    main, touched = sketch.main[known[nearest]], sketch.touched[known[nearest]]
+    far = away > 4 / side  # two places
+    ground = REGIONS.index("ground")
+    return Places(side, np.where(far, ground, main), np.where(far[:, None], np.arange(len(REGIONS)) == ground, touched))
 
 
 def judge(index: np.ndarray, sketch: Places, reference: Places, *, sides: bool = False) -> Judged:

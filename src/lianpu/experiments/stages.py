@@ -4,7 +4,6 @@ command at any moment and runs it again goes on, because nothing else is remembe
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -13,7 +12,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -23,8 +22,9 @@ import filelock
 
 from lianpu import files
 from lianpu.errors import LianpuError, ResourceError, Stopped
+from lianpu.machine import threads as threads_of
 
-__all__ = ["Experiment", "Reporter", "Stage", "digest", "run", "states", "threads"]
+__all__ = ["Experiment", "Reporter", "Stage", "digest", "run", "states"]
 
 _SPEAK = 300.0  # seconds between two words on how the children are doing
 _UNFINISHED = 75  # exit code of a child whose time was up, beside those of `errors`
@@ -216,7 +216,7 @@ class _Runner:
         self._note(stage, "started")
         self.report.say(f"{stage.name} ...")
         try:
-            with threads(self.threads):
+            with threads_of(self.threads):
                 done = self.experiment.perform(stage, self.report, self._left())
         except (Stopped, KeyboardInterrupt) as error:
             raise _stopped(error) from None
@@ -319,22 +319,6 @@ class _Told:
             signal.signal(number, handler)
 
 
-@contextlib.contextmanager
-def threads(count: int) -> Iterator[None]:
-    """torch computes with so many threads inside the block; 0 changes nothing."""
-    if not count:
-        yield
-        return
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 class _Log:
     """A child's reporter: what it says goes to its log, a line each."""
 
@@ -359,7 +343,7 @@ def _child(kind: type[Experiment], folder: Path, stage: Stage, minutes: float | 
     error_file.unlink(missing_ok=True)
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     try:
-        with threads(count):
+        with threads_of(count):
             done = kind.open(folder).perform(stage, log, minutes)
         code = 0 if done else _UNFINISHED
     except Stopped as error:

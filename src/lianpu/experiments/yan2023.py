@@ -22,7 +22,7 @@ from lianpu.data.samples import masks
 from lianpu.errors import DataError, LianpuError, ResourceError, UsageError, did_you_mean
 from lianpu.experiments import claims
 from lianpu.experiments.stages import Reporter, Stage, digest, states
-from lianpu.machine import machine
+from lianpu.machine import machine, threads
 from lianpu.metrics.classify import JudgeConfig
 
 __all__ = ["NAMES", "PAINTERS", "ROWS", "SCALES", "Scale", "Yan2023", "create", "forecast", "summary"]
@@ -85,7 +85,7 @@ SCALES: dict[str, Scale] = {
         ),
         Scale(
             "paper", "256 px, 25000 kimg a run as the recipes say; needs CUDA", "yan2023", 25000, 3564, 256,
-            (50, 100, 300), 10000, painters="yan2023", painter_kimg=1000, threads=0, needs_cuda=True,
+            (50, 100, 300), 10000, painters="yan2023", painter_kimg=500, threads=0, needs_cuda=True,
         ),
         Scale(
             "rehearsal", "32 px, 0.2 kimg a run: shows in minutes that everything works, and nothing about the methods", "tiny-32", 0.2,
@@ -652,7 +652,6 @@ def _training_speed(chosen: RunConfig, device: Any, count: int) -> float:
 
     import torch
 
-    from lianpu.experiments.stages import threads
     from lianpu.train.kinds import kind_of
     from lianpu.train.loop import Loop
     from lianpu.train.world import World
@@ -677,7 +676,6 @@ def _judge_speed(experiment: Yan2023, device: Any) -> float:
     """Training pictures a second of the judge, as it will be trained here: all of it, or the trunk once for each picture."""
     import torch
 
-    from lianpu.experiments.stages import threads
     from lianpu.metrics import classify
 
     c, size, count = experiment.scale.judge, experiment.resolution, 64
@@ -701,7 +699,6 @@ def _feature_speed(experiment: Yan2023, device: Any) -> float | None:
     import torch
 
     from lianpu import weights
-    from lianpu.experiments.stages import threads
     from lianpu.nets import features
 
     name = next((n for n in features.EXTRACTORS if weights.available(n)), None)

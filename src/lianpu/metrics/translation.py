@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from lianpu.data import ground
 from lianpu.data.lab import to_lab
-from lianpu.data.truth import Places, judge
+from lianpu.data.truth import Places, at_places, judge
 
 __all__ = [
     "Found",
@@ -172,7 +172,7 @@ def by_flow(index: Iterable[np.ndarray], flow: np.ndarray, sketches: Sequence[Pl
     rows = []
     for one, to, sketch in zip(index, flow, sketches, strict=True):
         at, side = np.asarray(one).ravel(), sketch.side
-        target = to.reshape(side, to.shape[0] // side, side, to.shape[1] // side, 2).mean((1, 3)).reshape(-1, 2)
+        target = at_places(to, side)
         found = (2 * np.stack([at % side, at // side], 1) + 1) / side - 1
         face = sketch.main > 0
         judged = face & np.isfinite(target).all(1)

@@ -85,14 +85,17 @@ class Alignment(nn.Module):
         self.unfolds = not c.descriptor and c.match_kernel > 1
         self.theta, self.phi = (nn.Conv2d(width, out, kernel, padding=kernel // 2) for _ in range(2))
 
-    def forward(self, condition: Tensor, reference: Tensor, reference_condition: Tensor) -> tuple[Tensor, Tensor]:
-        """-> query of the drawing and key of the reference, (n, d, h/s, w/s) each, of length 1."""
-        features = torch.cat([self.sketch(condition), self.picture(reference)])
+    def forward(
+        self, condition: Tensor, reference: Tensor, reference_condition: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """-> query of the drawing and key of the reference, (n, d, h/s, w/s) each, of length 1; x_W, what the drawing is in W."""
+        sketch = self.sketch(condition)
+        features = torch.cat([sketch, self.picture(reference)])
         told = F.avg_pool2d(torch.cat([condition, reference_condition]), self.stride)
         # features of length 1 are small numbers beside the condition's: times sqrt(c) they have its size
         x = laid_out(torch.cat([features * features.shape[1] ** 0.5, told], 1))
         x, y = self.trunk(x).chunk(2)
-        return self.descriptors(self.theta(x)), self.descriptors(self.phi(y))
+        return self.descriptors(self.theta(x)), self.descriptors(self.phi(y)), sketch
 
     def descriptors(self, x: Tensor) -> Tensor:
         """x^_W(u) / |x^_W(u)| of Yan et al. 2023, Eqs. 10 to 12: the window about u, its mean over the channels taken off."""
@@ -130,17 +133,13 @@ class CocosNet(nn.Module):
         """
         c = self.config
         check_inputs(c, condition, reference, reference_condition)
-        query, key = self.alignment(condition, reference, reference_condition)
+        query, key, sketch = self.alignment(condition, reference, reference_condition)
         query = mirrored(query, symmetric)
         value = torch.cat([F.avg_pool2d(reference, c.warp_stride), self.xy.expand(len(reference), -1, -1, -1)], 1)
         coarse, place = warp(query, key, value, c.temperature).split([3, 2], 1)
         warped = F.interpolate(coarse, scale_factor=c.warp_stride, mode="bilinear", align_corners=False)
         image = self.composition(torch.cat([warped, condition], 1))
-        return Painted(image, warped, query, key, coarse=coarse, place=place)
-
-    def encode_sketch(self, condition: Tensor) -> Tensor:
-        """x_W of Yan et al. 2023, Eq. 7, for L_domain."""
-        return self.alignment.sketch(condition)
+        return Painted(image, warped, query, key, coarse=coarse, place=place, sketch=sketch)
 
     def encode_picture(self, picture: Tensor) -> Tensor:
         """y_W of Yan et al. 2023, Eq. 8, for L_domain."""

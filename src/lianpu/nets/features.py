@@ -16,11 +16,13 @@ from torch.nn import functional as F
 
 from lianpu import weights
 from lianpu.errors import LianpuError, ModelError, UsageError, did_you_mean
+from lianpu.nets.stylegan2 import Discriminator
 
 __all__ = [
     "EXTRACTORS",
     "LPIPS_LAYERS",
     "PERCEPTUAL_LAYERS",
+    "Critic",
     "DinoV2",
     "EfficientNetLite0",
     "Extractor",
@@ -511,6 +513,26 @@ class Perceptual(Pyramid):
     def forward(self, images: Tensor) -> list[Tensor]:
         """float (n, 3, h, w) in [-1, 1] -> five maps (n, c, h / 2^l, w / 2^l)."""
         return [x * gain for x, gain in zip(super().forward(images), self.gains, strict=True)]
+
+
+class Critic(nn.Module):
+    """A GAN's own discriminator as a trunk, where no other has learnt from such pictures: the features of its blocks (Pan et al. 2021,
+    GAN2Shape, compare a teacher's pictures by them). They are of whatever size it left them.
+    """
+
+    def __init__(self, discriminator: Discriminator, sha256: str = "") -> None:
+        super().__init__()
+        self.name, self.sha256 = "discriminator", sha256
+        self.network = discriminator
+        self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> Critic:
+        """Stays in evaluation mode: a ruler does not learn."""
+        return super().train(False)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """float (n, 3, h, h) in [-1, 1] -> maps (n, c, h/2, h/2), ..., (n, c, 4, 4)."""
+        return self.network.maps(images)
 
 
 def _discs(n: int, side: int, each: int = 12) -> Tensor:

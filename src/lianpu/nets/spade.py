@@ -57,6 +57,8 @@ class Painted(NamedTuple):
     """(n, 3, h/s, w/s): `warped` before it was enlarged, which the cycle starts from."""
     place: Tensor | None = None
     """(n, 2, h/s, w/s): where in the reference each place's match lies, the mean of its (x, y) in -1 to 1."""
+    sketch: Tensor | None = None
+    """(n, feature_width, h/s, w/s): x_W of Yan et al. 2023, Eq. 7, what CoCosNet sees in the drawing."""
 
 
 # ------------------------------------------------------------------------------------------------------------ normalising

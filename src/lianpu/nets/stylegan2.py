@@ -290,6 +290,10 @@ class Synthesis(nn.Module):
         noise: drawn anew, the model's own fixed pattern, or none. With `draw` the random noise is a function of its
         seed and step, a different one per layer; without it, torch's global generator is used.
         """
+        return self.with_features(ws, noise, draw)[0]
+
+    def with_features(self, ws: Tensor, noise: Noise = "random", draw: Draw | None = None) -> tuple[Tensor, Tensor]:
+        """The pictures, and the last block's features (n, c', r, r) that they were made of."""
         if noise not in ("random", "const", "none"):
             raise UsageError(f"noise {noise!r} is unknown.", fix="Use random, const or none.")
         x = image = None
@@ -298,8 +302,9 @@ class Synthesis(nn.Module):
             assert isinstance(block, SynthesisBlock)
             x, image = block(x, image, ws[:, at : at + block.styles + 1], noise, draw)
             at += block.styles
+        assert x is not None
         assert image is not None
-        return image.contiguous()
+        return image.contiguous(), x
 
 
 class Generator(nn.Module):
@@ -477,3 +482,11 @@ class Discriminator(nn.Module):
         for block in self.blocks.values():
             x, images = block(x, images)
         return self.epilogue(x, images, condition)
+
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """The features (n, c, r/2, r/2), ..., (n, c, 4, 4) that its blocks make of images (n, c, r, r), before any score."""
+        x, maps = None, []
+        for block in self.blocks.values():
+            x, images = block(x, images)
+            maps.append(x.to(self.epilogue.conv.weight))
+        return maps

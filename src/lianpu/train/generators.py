@@ -18,13 +18,13 @@ from lianpu.errors import UsageError
 from lianpu.randomness import generator
 from lianpu.train.feed import Batch, Feed
 from lianpu.train.gan import GanTask
-from lianpu.train.run import Rehearsal
+from lianpu.train.run import FromPictures, Rehearsal
 from lianpu.train.world import World
 
 __all__ = ["GeneratorRun"]
 
 
-class GeneratorRun:
+class GeneratorRun(FromPictures):
     """A run of `gan.GanTask` (see `run.Run`)."""
 
     OF_RECIPE: ClassVar[tuple[str, ...]] = (
@@ -35,14 +35,14 @@ class GeneratorRun:
         "half_resolutions",
     )
 
-    def __init__(self, config: TrainConfig, pictures: Folder, world: World) -> None:
-        self.config, self.pictures, self.world = config, pictures, world
+    def __init__(self, config: TrainConfig, source: Folder, world: World) -> None:
+        self.config, self.pictures, self.world = config, source, world
         self.task = GanTask(config, world).to(world.device)
-        self.classes = list(pictures.classes) if config.net.classes else []
+        self.classes = list(source.classes) if config.net.classes else []
         self.features: dict[str, str] = {}
 
     @staticmethod
-    def settled(config: TrainConfig) -> TrainConfig:
+    def settled(config: TrainConfig, name: str) -> TrainConfig:
         return config
 
     @staticmethod
@@ -60,19 +60,19 @@ class GeneratorRun:
         )
 
     @staticmethod
-    def fits(config: TrainConfig, pictures: Folder, local: int, parent: Model | None) -> None:
+    def fits(config: TrainConfig, source: Folder, local: int, parent: Model | None) -> None:
         net = config.net
         if local % min(net.mbstd_group, local):
             raise UsageError(f"{local} pictures a process is not a multiple of net.mbstd_group {net.mbstd_group}.")
-        if net.classes and net.classes != len(pictures.classes):
+        if net.classes and net.classes != len(source.classes):
             raise UsageError(
-                f"the recipe has {net.classes} classes, the data {len(pictures.classes)}.",
-                fix=f"-s net.classes={len(pictures.classes)}",
+                f"the recipe has {net.classes} classes, the data {len(source.classes)}.",
+                fix=f"-s net.classes={len(source.classes)}",
             )
-        if parent and net.classes and parent.classes != list(pictures.classes):
+        if parent and net.classes and parent.classes != list(source.classes):
             raise UsageError(
                 "the model's classes are not those of the data, or stand in another order.",
-                f"model: {', '.join(parent.classes)}; data: {', '.join(pictures.classes)}",
+                f"model: {', '.join(parent.classes)}; data: {', '.join(source.classes)}",
                 "Build the data with the model's classes, or train anew without --from.",
             )
 

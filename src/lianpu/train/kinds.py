@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from lianpu.config import RunConfig, TrainConfig, TranslateConfig
+from lianpu.config import LiftConfig, RunConfig, TrainConfig, TranslateConfig
 from lianpu.train.generators import GeneratorRun
+from lianpu.train.lifters import LifterRun
 from lianpu.train.run import Run
 from lianpu.train.translators import TranslatorRun
 
 __all__ = ["KINDS", "kind_of"]
 
-KINDS: dict[type, type[Run]] = {TrainConfig: GeneratorRun, TranslateConfig: TranslatorRun}
+KINDS: dict[type, type[Run]] = {TrainConfig: GeneratorRun, TranslateConfig: TranslatorRun, LiftConfig: LifterRun}
 """A run's configuration -> its kind."""
 
 

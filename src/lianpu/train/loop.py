@@ -65,6 +65,8 @@ class Adam:
     lr: float
     betas: tuple[float, float]
     eps: float = 1e-8
+    decay: float = 0.0
+    """Weight decay, as an L2 penalty: it goes through the moments."""
 
     @classmethod
     def lazy(cls, lr: float, every: int, betas: tuple[float, float] = (0.0, 0.99)) -> Adam:
@@ -198,7 +200,7 @@ class Loop(Generic[B]):
         self.seconds = 0.0
         self.learners = task.learners()
         self.optimisers = {
-            name: torch.optim.Adam(net.parameters(), lr=adam.lr, betas=adam.betas, eps=adam.eps)
+            name: torch.optim.Adam(net.parameters(), adam.lr, adam.betas, adam.eps, adam.decay)
             for name, (net, adam) in self.learners.items()
         }
         self.means: dict[str, tuple[Tensor, int]] = {}

@@ -36,6 +36,7 @@ def train(
     out: Path,
     *,
     data: Path | None = None,
+    teacher: str | None = None,
     recipe: str | None = None,
     settings: list[str] | None = None,
     from_model: str | None = None,
@@ -56,17 +57,20 @@ def train(
         if not resumed and out.exists() and not (out.is_dir() and all(p.name.startswith(".") for p in out.iterdir())):
             raise UsageError(f"{out.name} holds something else than a run.", str(out), "Choose a new folder for --out.")
         plan = (
-            _resume_plan(out, data, recipe, settings, from_model)
+            _resume_plan(out, data, teacher, recipe, settings, from_model)
             if resumed
-            else _new_plan(data, recipe, settings, from_model)
+            else _new_plan(data, teacher, recipe, settings, from_model)
         )
-        pictures = Folder.open(Path(plan["data"]), split="train", size=plan["config"].net.resolution)
-        _fits(plan["config"], pictures, world, plan["from"])
+        kind = kind_of(plan["config"])
+        source = kind.open(plan["config"], plan[kind.LEARNS_FROM])
+        if kind.LEARNS_FROM == "teacher" and data is not None and world.first:
+            report.say("This recipe learns from its teacher alone: --data is not read.")
+        _fits(plan["config"], source, world, plan["from"])
         world.wait()  # all have looked for config.json before one writes it
         if world.first:
             folder.acquire()
         try:
-            _Session(folder, world, plan, pictures, report).carry_out(resumed, data_changed, minutes)
+            _Session(folder, world, plan, source, report).carry_out(resumed, data_changed, minutes)
         finally:
             if world.first:
                 folder.release()
@@ -74,22 +78,40 @@ def train(
 
 
 def _new_plan(
-    data: Path | None, recipe: str | None, settings: list[str] | None, from_model: str | None
+    data: Path | None, teacher: str | None, recipe: str | None, settings: list[str] | None, from_model: str | None
 ) -> dict[str, Any]:
-    if data is None or recipe is None:
-        missing = " and ".join(f for f, v in (("--data", data), ("--recipe", recipe)) if v is None)
-        raise UsageError(
-            f"a new run needs {missing}.", fix="lianpu train --data DATA --recipe tiny-64-ada --out runs/x"
-        )
+    kind = kind_of(recipes.find(recipe).config) if recipe else None
+    learns = kind.LEARNS_FROM if kind else "data"
+    source = _learns_from(learns, data, teacher, from_model)
+    if source is None or recipe is None or kind is None:
+        missing = " and ".join(f for f, v in ((f"--{learns}", source), ("--recipe", recipe)) if v is None)
+        raise UsageError(f"a new run needs {missing}.", fix=_EXAMPLES[learns])
     chosen = recipes.find(recipe).config
-    kind = kind_of(chosen)
     if from_model:
         chosen = _fine_tuning(chosen, _net_of(chosen, from_model)[0])
-    chosen = kind.settled(config.override(chosen, settings or []))
+    chosen = kind.settled(config.override(chosen, settings or []), source)
     if from_model:
         _same_generator(chosen, *_net_of(chosen, from_model))
-    source = _source(from_model) if from_model else None
-    return {"recipe": recipe, "data": str(data.resolve()), "from": source, "config": chosen}
+    plan = {"recipe": recipe, "data": None, "teacher": None, "from": _source(from_model) if from_model else None}
+    return {**plan, learns: source, "config": chosen}
+
+
+_EXAMPLES = {
+    "data": "lianpu train --data DATA --recipe tiny-64-ada --out runs/x",
+    "teacher": "lianpu train --teacher MODEL --recipe tiny-64-digan --out runs/x",
+}
+
+
+def _learns_from(learns: str, data: Path | None, teacher: str | None, from_model: str | None = None) -> str | None:
+    """The source of a run that learns from data, or from a teacher; a model that was lifted before has its own inside."""
+    if learns == "data":
+        if teacher is not None:
+            raise UsageError(
+                "--teacher is for recipes that lift; this one learns from pictures.", f"given: --teacher {teacher}"
+            )
+        return str(data.resolve()) if data is not None else None
+    chosen = teacher or from_model
+    return _source(chosen) if chosen else None
 
 
 def _source(model: str) -> str:
@@ -123,7 +145,12 @@ def _same_generator(chosen: RunConfig, of_model: Any, model: checkpoint.Model) -
 
 
 def _resume_plan(
-    out: Path, data: Path | None, recipe: str | None, settings: list[str] | None, from_model: str | None
+    out: Path,
+    data: Path | None,
+    teacher: str | None,
+    recipe: str | None,
+    settings: list[str] | None,
+    from_model: str | None,
 ) -> dict[str, Any]:
     try:
         plan = json.loads((out / "config.json").read_text("utf-8"))
@@ -139,8 +166,9 @@ def _resume_plan(
         )
     if from_model and _source(from_model) != plan["from"]:
         raise UsageError(f"{out} did not start from {from_model}.", fix="Choose a new --out, or leave --from away.")
-    wanted = config.override(plan["config"], settings or [])
-    wanted = kind_of(wanted).settled(wanted)
+    kind = kind_of(plan["config"])
+    plan[kind.LEARNS_FROM] = _learns_from(kind.LEARNS_FROM, data, teacher) or plan[kind.LEARNS_FROM]
+    wanted = kind.settled(config.override(plan["config"], settings or []), plan[kind.LEARNS_FROM])
     for key in (setting.partition("=")[0].strip() for setting in settings or []):
         if key not in MAY_CHANGE and _setting(wanted, key) != _setting(plan["config"], key):
             raise UsageError(
@@ -149,8 +177,6 @@ def _resume_plan(
                 f"Choose a new --out. May change: {', '.join(MAY_CHANGE)}.",
             )
     plan["config"] = wanted
-    if data is not None:
-        plan["data"] = str(data.resolve())
     return plan
 
 
@@ -160,43 +186,32 @@ def _setting(chosen: Any, key: str) -> Any:
     return chosen
 
 
-def _fits(chosen: RunConfig, pictures: Folder, world: World, from_model: str | None) -> None:
-    if chosen.batch > len(pictures):
+def _fits(chosen: RunConfig, source: Any, world: World, from_model: str | None) -> None:
+    if isinstance(source, Folder) and chosen.batch > len(source):
         raise DataError(
-            f"the batch ({chosen.batch}) is larger than the data set ({len(pictures)} pictures).",
-            str(pictures.path),
-            f"Add pictures, or use a smaller batch: -s batch={max(len(pictures) // 4 * 4, 1)}",
+            f"the batch ({chosen.batch}) is larger than the data set ({len(source)} pictures).",
+            str(source.path),
+            f"Add pictures, or use a smaller batch: -s batch={max(len(source) // 4 * 4, 1)}",
         )
     if chosen.batch % world.size:
         raise UsageError(f"batch {chosen.batch} does not divide among {world.size} processes.")
     parent = _net_of(chosen, from_model)[1] if from_model else None
-    kind_of(chosen).fits(chosen, pictures, chosen.batch // world.size, parent)
+    kind_of(chosen).fits(chosen, source, chosen.batch // world.size, parent)
 
 
 def _named(features: dict[str, str]) -> str:
     return f"{features['name']} ({features['sha256'][:12] or 'random numbers'})" if features else "none"
 
 
-def _shapes(net: torch.nn.Module) -> dict[str, torch.Size]:
-    return {name: tensor.shape for name, tensor in net.state_dict().items()}
-
-
 class _Session:
     """The duties of one run."""
 
-    def __init__(
-        self, folder: RunFolder, world: World, plan: dict[str, Any], pictures: Folder, report: Reporter
-    ) -> None:
-        self.folder, self.world, self.plan, self.pictures, self.report = folder, world, plan, pictures, report
+    def __init__(self, folder: RunFolder, world: World, plan: dict[str, Any], source: Any, report: Reporter) -> None:
+        self.folder, self.world, self.plan, self.report = folder, world, plan, report
         self.config: RunConfig = plan["config"]
-        self.data = {
-            "name": Path(plan["data"]).name,
-            "images": len(pictures),
-            "fingerprint": pictures.fingerprint,
-            "rights": pictures.rights["status"],
-            "licences": sorted(pictures.rights["licences"]),
-        }
-        self.run = kind_of(self.config)(self.config, pictures, world)
+        kind = kind_of(self.config)
+        self.data = kind.facts(source)
+        self.run = kind(self.config, source, world)
         self.task = self.run.task
         self.parent = ""
         c = self.config
@@ -223,6 +238,7 @@ class _Session:
             "data": self.data,
             "parent": self.parent,
             "features": self.run.features,
+            "teacher": self.run.teacher,
             "lianpu": __version__,
         }
         c, loop = self.config, self.loop
@@ -243,6 +259,7 @@ class _Session:
                 processes=self.world.size,
                 threads=torch.get_num_threads(),
                 data=self.data,
+                **({"teacher": self.run.teacher} if self.run.teacher else {}),
             )
             self._check_space()
         if loop.clock.step >= loop.last_step:
@@ -255,11 +272,12 @@ class _Session:
             return
         if self.world.first:
             self._open_board()
+            what, *remarks = self.run.remarks()
             self.report.say(
-                f"{self.plan['recipe']}: {len(self.pictures)} pictures at {c.net.resolution} px, to {c.kimg:g} kimg "
+                f"{self.plan['recipe']}: {what} at {c.net.resolution} px, to {c.kimg:g} kimg "
                 f"on {self.world.device}" + (f" x {self.world.size}" if self.world.size > 1 else "")
             )
-            for remark in self.pictures.remarks():
+            for remark in remarks:
                 self.report.say(remark)
         feed = self.run.feed(loop.clock.step)
         done = loop.run(iter(feed), on_step=self._step, on_tick=self._tick, on_snapshot=self._snapshot, minutes=minutes)
@@ -298,6 +316,12 @@ class _Session:
                 self.folder.rewind_log(-1)
             return
         tensors, facts = state
+        if (taught := facts.get("teacher", {})) != self.run.teacher:
+            raise ModelError(
+                "the teacher is not the one this run learns from.",
+                f"so far {_named(taught)}, now {_named(self.run.teacher)}",
+                "Say where that one is: --teacher MODEL; or begin a new run in another --out.",
+            )
         if facts["data"]["fingerprint"] != self.data["fingerprint"]:
             if not data_changed:
                 raise DataError(
@@ -321,22 +345,14 @@ class _Session:
             self.report.say(f"Going on at {self.loop.clock.images / 1000:.1f} kimg.")
 
     def _start_from(self, name: str) -> None:
-        """Fine-tuning: G and its average from the model, D from beside it where it is there."""
+        """Fine-tuning: the network and its average from the model, D from beside it where it is there."""
         kind = checkpoint.kind_of(self.config.net)
         network, model = checkpoint.load_model(name, kind)
-        self.task.G.load_state_dict(network.state_dict())
-        self.task.G_ema.load_state_dict(network.state_dict())
-        discriminator = checkpoint.load_discriminator(name, kind)
-        fits = discriminator is not None and _shapes(discriminator) == _shapes(self.task.D)
-        if discriminator is not None and fits:
-            self.task.D.load_state_dict(discriminator.state_dict())
+        said = self.run.begin(network, checkpoint.load_discriminator(name, kind))
         self.parent = model.sha256
         self._inherit(model.data)
-        anew = "has none" if discriminator is None else "has one for another regime"
         if self.world.first:
-            self.report.say(
-                f"Starting from {name}" + ("." if fits else f"; the discriminator starts anew (it {anew}).")
-            )
+            self.report.say(f"Starting from {name}" + (f"; {said}." if said else "."))
 
     def _inherit(self, data: dict[str, Any]) -> None:
         """What was learned from unknown or licensed material stays learned."""
@@ -396,7 +412,7 @@ class _Session:
         facts = {
             "verb": "samples",
             "run": {"recipe": self.plan["recipe"], "images": loop.clock.images},
-            "data": {k: self.data.get(k) for k in ("fingerprint", "rights", "licences")},
+            "data": provenance.material(self.data),
         }
         sheet = images.encode_png(pixels, provenance.png_text(facts))
         files.atomic_write(self.folder.path / "samples" / f"{loop.clock.images:09d}.png", sheet)
@@ -422,9 +438,10 @@ class _Session:
 
     def _save_model(self) -> None:
         net = self.config.net
+        network, discriminator = self.run.model()
         checkpoint.save_model(
             self.folder.path / "model",
-            self.task.G_ema,
+            network,
             checkpoint.Model(
                 checkpoint.kind_of(net),
                 config.to_dict(net),
@@ -434,8 +451,9 @@ class _Session:
                 self.data,
                 self.parent,
                 self.run.features,
+                self.run.teacher,
             ),
-            discriminator=self.task.D,
+            discriminator=discriminator,
         )
 
     def _open_board(self) -> None:

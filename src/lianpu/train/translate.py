@@ -101,7 +101,7 @@ class TranslateTask(nn.Module):
             "perc": lambda: losses.perceptual_loss(mine[phi.deep], its[phi.deep]),
             "context": lambda: losses.contextual_loss(mine, others),
             "adv": lambda: losses.hinge_g(scores(d_fake)),
-            "domain": lambda: self.domain(x, real),
+            "domain": lambda: self.domain(painted, real),
             "reg": lambda: self.regularity(painted, y),
             "flow": lambda: losses.flow(given(painted.place), batch.flow),
             "maps": lambda: losses.feature_matching(d_fake, d_real),
@@ -124,10 +124,10 @@ class TranslateTask(nn.Module):
         real_maps, fake_maps = ([[level[i] for level in scale] for scale in halves] for i in range(2))
         return real_maps, fake_maps
 
-    def domain(self, condition: Tensor, picture: Tensor) -> Tensor:
+    def domain(self, painted: Painted, picture: Tensor) -> Tensor:
         """L_domain, Yan et al. 2023, Eq. 9."""
         assert isinstance(self.G, CocosNet)
-        return losses.domain(self.G.encode_sketch(condition), self.G.encode_picture(picture))
+        return losses.domain(given(painted.sketch), self.G.encode_picture(picture))
 
     def regularity(self, painted: Painted, reference: Tensor) -> Tensor:
         """L_reg, Yan et al. 2023, Eq. 13, at the size at which places are matched."""

@@ -19,7 +19,7 @@ from lianpu.data.pairs import Retriever, make_pair
 from lianpu.nets import features
 from lianpu.randomness import generator, mix
 from lianpu.train.feed import PairFeed, Pairs, stack_pairs
-from lianpu.train.run import Rehearsal
+from lianpu.train.run import FromPictures, Rehearsal
 from lianpu.train.translate import TranslateTask
 from lianpu.train.world import World
 
@@ -28,21 +28,21 @@ __all__ = ["TranslatorRun"]
 LEGIBLE = 128  # pixels a picture takes on the sheet at least
 
 
-class TranslatorRun:
+class TranslatorRun(FromPictures):
     """A run of `translate.TranslateTask` (see `run.Run`)."""
 
     OF_RECIPE: ClassVar[tuple[str, ...]] = ("discriminator_width", "discriminator_layers", "discriminator_scales")
 
-    def __init__(self, config: TranslateConfig, pictures: Folder, world: World) -> None:
-        self.config, self.pictures, self.world = config, pictures, world
-        self.retriever = Retriever(pictures, config.pairs)
+    def __init__(self, config: TranslateConfig, source: Folder, world: World) -> None:
+        self.config, self.pictures, self.world = config, source, world
+        self.retriever = Retriever(source, config.pairs)
         self.task = TranslateTask(config, world).to(world.device)
         self.classes: list[str] = []
         self.features = self.task.features
         self.copied = False
 
     @staticmethod
-    def settled(config: TranslateConfig) -> TranslateConfig:
+    def settled(config: TranslateConfig, name: str) -> TranslateConfig:
         """A run keeps the features it began with, whatever weights this machine has later."""
         return replace(config, features=features.perceptual_name(config.features))
 
@@ -52,7 +52,7 @@ class TranslatorRun:
         return replace(config, net=net, ema_ramp=0.0)
 
     @staticmethod
-    def fits(config: TranslateConfig, pictures: Folder, local: int, parent: Model | None) -> None:
+    def fits(config: TranslateConfig, source: Folder, local: int, parent: Model | None) -> None:
         pass
 
     @staticmethod

@@ -12,6 +12,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from lianpu.errors import ResourceError, UsageError
+from lianpu.nets.spade import SumOverProcesses
 
 __all__ = ["World", "choose_device", "join"]
 
@@ -43,6 +44,18 @@ class World:
             tensor = tensor.clone()
             dist.all_reduce(tensor)
         return tensor
+
+    def gather(self, rows: Tensor) -> Tensor:
+        """The rows of the whole batch, (n, ...) -> (n * size, ...), in the order of one process that has them all. What is asked of a row
+        by any process's loss comes back to its own, so that `mean_` of the gradients is the gradient of one such loss.
+        """
+        if self.size == 1:
+            return rows
+        whole = rows.new_zeros(len(rows) * self.size, *rows.shape[1:])
+        whole[self.rank :: self.size] = rows
+        total = SumOverProcesses.apply(whole)
+        assert isinstance(total, Tensor)
+        return total
 
     def highest(self, value: int) -> int:
         """The largest of the processes' values: how all of them learn that one was told to stop."""

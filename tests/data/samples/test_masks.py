@@ -101,6 +101,12 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path):
     with pytest.raises(DataError, match="something else than drawn masks"):
         write(tmp_path, 2, 0, 16, workers=1)
     assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"2019-opera.png": "mine", "rights.csv": "mine"}
+    (tmp_path / "diary").mkdir()
+    for name in ("series.json", "00000.png"):
+        (tmp_path / "diary" / name).write_text("[1, 2]")
+    with pytest.raises(DataError, match="something else than drawn masks"):
+        write(tmp_path / "diary", 2, 0, 16, workers=1)
+    assert (tmp_path / "diary" / "00000.png").read_text() == "[1, 2]"
     write(tmp_path / "new", 1, 0, 16, workers=1)
     (tmp_path / "new" / "2019-opera.png").write_text("mine")
     write(tmp_path / "new", 1, 1, 16, workers=1)

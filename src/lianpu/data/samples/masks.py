@@ -22,14 +22,13 @@ import resvg_py
 from PIL import Image
 
 from lianpu import __version__, files, images, provenance
-from lianpu.data import pool
-from lianpu.data.samples import emblems, face
+from lianpu.data.samples import emblems, face, series
 from lianpu.data.samples.characters import CHARACTERS
 from lianpu.data.samples.palette import CLASS_OF, COLOURS, COLOURS_ZH, Palette, choose, shade
 from lianpu.data.samples.patterns import KINDS
 from lianpu.data.samples.plan import LAYERS, Dice, Plan
 from lianpu.data.samples.vector import Points, Shape, blade, both, remap_path
-from lianpu.errors import DataError, ResourceError, Stopped, UsageError, did_you_mean
+from lianpu.errors import ResourceError, UsageError, did_you_mean
 
 __all__ = ["REGIONS", "Mask", "characters", "draw", "kinds", "write"]
 
@@ -410,43 +409,22 @@ def write(
         raise UsageError(
             f"size {size} is outside {SMALLEST} to {LARGEST} pixels.", fix="Use 64, 128, 256, 512 or 1024."
         )
-    stamp = to / "series.json"
-    if to.exists() and not (to.is_dir() and (stamp.exists() or not any(to.iterdir()))):
-        raise DataError(f"{to.name} holds something else than drawn masks.", str(to), "Choose a new folder for --to.")
-    series = json.dumps({"drawn by": f"lianpu {__version__}", "seed": seed, "size": size}) + "\n"
-    keep = n if stamp.exists() and stamp.read_text(encoding="utf-8") == series else 0
-    for folder in (to, to / "regions", to / "svg"):
-        files.remove_partial(folder)
-    _remove_from(to, keep)  # pictures of another or a longer series must not pass for this one's
-    files.atomic_write(stamp, series)
+    stamp = series.claim(to, "masks")
+    line = json.dumps({"drawn by": f"lianpu {__version__}", "seed": seed, "size": size}) + "\n"
+    keep = n if stamp.exists() and stamp.read_text(encoding="utf-8") == line else 0
+    places = ((to, ".png"), (to / "regions", ".png"), (to / "svg", ".svg"))
+    series.remove(
+        (*place, keep) for place in places
+    )  # those of another or a longer series must not pass for this one's
+    files.atomic_write(stamp, line)
     jobs = [(str(to), seed, i, size, svg, regions) for i in range(n)]
     todo = [job for job in jobs if not all((to / name).exists() for name in _names(job[2], svg, regions))]
-    done = n - len(todo)
-    if progress and done:
-        progress(done, n)
-    try:
-        for _ in pool.each(_write_one, todo, _lost, workers):
-            done += 1
-            if progress:
-                progress(done, n)
-    except KeyboardInterrupt as stop:
-        code = getattr(stop, "exit_code", 130)
-        raise Stopped(
-            f"stopped at {done} of {n} masks.", str(to), "Run it again: it goes on.", exit_code=code
-        ) from None
+    series.draw(to, "masks", _write_one, todo, _lost, n - len(todo), n, progress, workers)
     lines = (json.dumps({"file_name": f"{i:05d}.png", **_label(seed, i)}, ensure_ascii=False) for i in range(n))
     files.atomic_write(to / "metadata.jsonl", "\n".join(lines) + "\n")
     rights = f'file,source,licence\n*,"lianpu sample masks (lianpu {__version__}, seed {seed})",CC0-1.0\n'
     files.atomic_write(to / "rights.csv", rights)
     return to
-
-
-def _remove_from(to: Path, first: int) -> None:
-    """Removes the masks numbered `first` and higher, and nothing that is not named as `write` names them."""
-    for folder, ending in ((to, ".png"), (to / "regions", ".png"), (to / "svg", ".svg")):
-        for old in folder.glob(f"[0-9][0-9][0-9][0-9][0-9]*{ending}"):
-            if old.stem.isdecimal() and int(old.stem) >= first:
-                old.unlink()
 
 
 def _label(seed: int, index: int) -> dict[str, Any]:
@@ -483,7 +461,7 @@ def _write_one(job: tuple[str, int, int, int, bool, bool]) -> int:
         made.append((f"regions/{index:05d}.png", images.encode_png(mask.regions(size))))
     for name, content in (*made, (f"{index:05d}.png", mask.png(size))):
         files.atomic_write(to / name, content, durable=False)
-    return index
+    return 1
 
 
 def _lost(job: tuple[str, int, int, int, bool, bool]) -> int:

@@ -1,0 +1,348 @@
+"""Faces with a shape, from a trained DIGAN or LiftedGAN: of a seed, or of a photograph that is first found among the model's codes
+(`inversion`). Each can be turned, relit, taken apart into maps, filmed and exported as a mesh.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lianpu import checkpoint, files, images, inversion, provenance
+from lianpu.config import LiftConfig
+from lianpu.data.crop import square
+from lianpu.errors import DataError, ModelError, UsageError, did_you_mean
+from lianpu.export import mesh, video
+from lianpu.nets import features
+from lianpu.nets.digan import Digan, Face
+from lianpu.randomness import latent
+from lianpu.render import camera, frames, surface
+
+__all__ = ["MAPS", "Lamp", "Lifted", "Lifter", "Wanted", "yaws_of"]
+
+MAPS = ("depth", "normal", "albedo", "shading", "transform")
+TRAINED = LiftConfig().yaw  # degrees of yaw that a model is shown in training, to either side
+MOST = round(math.degrees(camera.ROTATION))  # degrees that a view can say
+SMALLEST = 32  # pixels of a photograph below which no face can be told
+LIGHT_FIX = "--light x,y,ambient,diffuse, for instance --light 0.5,-0.3,0.4,0.6"
+
+
+@dataclass(frozen=True)
+class Lamp:
+    """A light: where it comes from, as (x, y, 1) with x to the right and y down, and how much of it there is."""
+
+    x: float = 0.0
+    y: float = 0.0
+    ambient: float = 0.5
+    """What reaches every place, 0 to 1."""
+    diffuse: float = 0.5
+    """What a place that faces the light gets beside that, 0 to 1."""
+
+    def __post_init__(self) -> None:
+        for name, low in (("x", -1), ("y", -1), ("ambient", 0), ("diffuse", 0)):
+            if not low <= getattr(self, name) <= 1:  # not-a-number is in no range
+                raise UsageError(
+                    f"the light's {name} is {getattr(self, name):g}, outside {low} to 1.",
+                    fix=LIGHT_FIX,
+                )
+
+    @classmethod
+    def read(cls, text: str) -> Lamp:
+        """From "x,y,ambient,diffuse"."""
+        try:
+            return cls(*(float(part) for part in text.split(",")))
+        except (ValueError, TypeError):
+            raise UsageError(f"--light {text!r} is no light.", fix=LIGHT_FIX) from None
+
+    def raw(self, like: Tensor) -> Tensor:
+        """As a network says it, (1, 4)."""
+        return like.new_tensor([[2 * self.ambient - 1, 2 * self.diffuse - 1, self.x, self.y]])
+
+
+def yaws_of(text: str) -> list[float]:
+    """Degrees from "-60:60:9", nine from -60 to 60, or "0,20,-20"."""
+    try:
+        if ":" in text:
+            first, last, count = text.split(":")
+            found = np.linspace(float(first), float(last), int(count)).tolist()
+        else:
+            found = [float(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or not all(math.isfinite(yaw) for yaw in found):
+        raise UsageError(f"--yaw {text!r} says no angles.", fix="--yaw -60:60:9 for nine of them, or --yaw 0,20")
+    if any(abs(yaw) > MOST for yaw in found):
+        raise UsageError(f"--yaw {text} goes beyond {MOST:g} degrees to a side.", fix=f"--yaw -{MOST:g}:{MOST:g}:9")
+    if len(found) > 720:
+        raise UsageError(f"--yaw {text} asks for {len(found)} pictures.", fix="Use --turntable for a film.")
+    return found
+
+
+@dataclass
+class Lifted:
+    """A face with its shape, and how it came about."""
+
+    name: str
+    face: Face
+    source: str
+    """A photograph's name, or "seed 7"."""
+    model: str
+    """Name and SHA-256 of the model."""
+    facts: dict[str, Any]
+    """What its files say of it."""
+    photograph: bool = False
+
+    @property
+    def size(self) -> int:
+        return self.face.depth.shape[-1]
+
+    @property
+    def head(self) -> Tensor:
+        """(h, w) bool: the pixels that belong to the head, not to the ground."""
+        return self.face.depth[0] < camera.GROUND
+
+    def lit(self, lamp: Lamp | None) -> Tensor:
+        """The face from the front in a light, (1, 3, h, w); in its own by default."""
+        return surface.relight(self.face.albedo, self.shading(lamp))
+
+    def shading(self, lamp: Lamp | None) -> Tensor:
+        light = self.face.light if lamp is None else lamp.raw(self.face.light)
+        return surface.shading(surface.normals(self.face.depth), surface.light(light))
+
+    @torch.no_grad()
+    def seen(
+        self, yaws: Sequence[float], pitch: float = 0.0, lamp: Lamp | None = None, size: int = 0
+    ) -> Iterator[np.ndarray]:
+        """The face at each yaw, degrees: uint8 (size, size, 3), by default four times the model's size up to 256."""
+        size = size or max(self.size, min(4 * self.size, 256))
+        f = self.face
+        return frames.turned(f.depth, self.lit(lamp), f.transform, yaws, pitch=pitch, size=size)
+
+    @torch.no_grad()
+    def maps(self, names: Sequence[str], lamp: Lamp | None = None) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """{name: (numbers, picture)}: depth (h, w) in the renderer's lengths, normals (h, w, 3) with x right, y down, z to the viewer,
+        albedo (h, w, 3), shading (h, w) and what moves with the head (h, w), each float32, and a picture uint8 (h, w, 3) of it.
+        """
+        f, shading = self.face, self.shading(lamp)
+        normals = surface.normals(f.depth)
+        numbers = {
+            "depth": f.depth[0], "normal": normals[0].permute(1, 2, 0), "albedo": f.albedo[0].permute(1, 2, 0) / 2 + 0.5,
+            "shading": shading[0, 0], "transform": f.transform[0, 0],
+        }  # fmt: skip
+        pictures = {
+            "depth": frames.depth_picture(f.depth), "normal": frames.normal_picture(normals), "albedo": f.albedo,
+            "shading": frames.shading_picture(shading), "transform": (2 * f.transform - 1).expand(-1, 3, -1, -1),
+        }  # fmt: skip
+        return {name: (numbers[name].float().cpu().numpy(), images.to_uint8(pictures[name])[0]) for name in names}
+
+    @torch.no_grad()
+    def mesh(self, lamp: Lamp | None = None) -> mesh.Mesh:
+        """The head without its ground, in its own paint: shading is the viewer's work. A lamp paints its light on."""
+        texture = self.face.albedo if lamp is None else self.lit(lamp)
+        return mesh.of_depth(self.face.depth[0], texture[0].clamp(-1, 1), keep=self.head)
+
+    @property
+    def origin(self) -> mesh.Origin:
+        kind = "compositeWithTrainedAlgorithmicMedia" if self.photograph else "trainedAlgorithmicMedia"
+        return mesh.Origin(self.source, self.model, kind)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of a lifted face, checked before the work is done. Pictures carry their recipe."""
+
+    yaws: Sequence[float] = ()
+    """Degrees: a picture of each."""
+    pitch: float = 0.0
+    lamp: Lamp | None = None
+    """The face's own light by default."""
+    size: int = 0
+    """Pixels of pictures and films; 0: what suits the model."""
+    maps: Sequence[str] = ()
+    export: Sequence[Path] = ()
+    height_mm: float | None = None
+    """How tall the head is in truth."""
+    turntable: Path | None = None
+    relight: Path | None = None
+    out: Path = Path("lifted")
+
+    def __post_init__(self) -> None:
+        for name in self.maps:
+            if name not in MAPS:
+                raise UsageError(f"there is no map {name!r}.", fix=did_you_mean(name, MAPS))
+        for path in self.export:
+            mesh.check(path)
+        for path in self._films:
+            if path.suffix.lower() != ".mp4":
+                raise UsageError(
+                    f"films are written as MP4, not {path.suffix or 'without an ending'}.", str(path), "Name it .mp4."
+                )
+        if not -90 < self.pitch < 90 or abs(self.pitch) > MOST:
+            raise UsageError(f"--pitch {self.pitch:g} goes beyond {MOST:g} degrees.")
+        if self.size and not 16 <= self.size <= 2048:
+            raise UsageError(f"--size {self.size} is outside 16 to 2048 pixels.", fix="Use 256.")
+        if self.height_mm is not None and not 0 < self.height_mm < 1e6:
+            raise UsageError(f"--height-mm {self.height_mm:g} cannot be given to a head.", fix="Give its true height.")
+
+    @property
+    def _films(self) -> list[Path]:
+        return [path for path in (self.turntable, self.relight) if path is not None]
+
+    def _view(self, name: str, yaw: float) -> Path:
+        return self.out / f"{name}-yaw{yaw:+03.0f}.png"
+
+    def files(self, name: str) -> list[Path]:
+        """Where the files of a face of this name will lie."""
+        views = [self._view(name, yaw) for yaw in self.yaws]
+        maps = [self.out / f"{name}-{each}.png" for each in self.maps]
+        if maps:
+            maps.append(self.out / f"{name}-maps.npz")
+        return [*views, *maps, *self.export, *self._films]
+
+    def warnings(self, lifted: Lifted) -> list[str]:
+        """What whoever uses the files should know."""
+        said = []
+        beyond = [yaw for yaw in self.yaws if abs(yaw) > TRAINED]
+        if beyond:
+            said.append(
+                f"turned by up to {max(map(abs, beyond)):g} degrees, and the model was trained on {TRAINED:g}: sides are a guess"
+            )
+        found = lifted.facts.get("inverted")
+        if found and found["spread"] > 2:
+            said.append(
+                "the photograph is far from all that the model knows: the shape is that of a face it knows, not of this one"
+            )
+        return said
+
+    def write(self, lifted: Lifted, facts: dict[str, Any]) -> list[Path]:
+        """All of it, each file saying `facts` of itself; the paths in the order of `files`, a mesh's second files beside it."""
+        kind, written = lifted.origin.kind, []
+
+        def picture(path: Path, pixels: np.ndarray, **more: Any) -> None:
+            files.atomic_write(path, images.encode_png(pixels, provenance.png_text({**facts, **more}, kind)))
+            written.append(path)
+
+        for yaw, pixels in zip(self.yaws, lifted.seen(self.yaws, self.pitch, self.lamp, self.size), strict=True):
+            picture(self._view(lifted.name, yaw), pixels, yaw=yaw, pitch=self.pitch)
+        if self.maps:
+            made = lifted.maps(self.maps, self.lamp)
+            for each, (_, pixels) in made.items():
+                picture(self.out / f"{lifted.name}-{each}.png", pixels, map=each)
+            whole = io.BytesIO()
+            np.savez_compressed(whole, **{each: numbers for each, (numbers, _) in made.items()})  # type: ignore[arg-type]
+            written.append(self.out / f"{lifted.name}-maps.npz")
+            files.atomic_write(written[-1], whole.getvalue())
+        for path in self.export:
+            written += mesh.write(path, lifted.mesh(self.lamp), lifted.origin, height_mm=self.height_mm)
+        comment = provenance.png_text(facts, kind)["lianpu"]
+        if self.turntable is not None:
+            seen = lifted.seen(frames.swing(TRAINED, 72), self.pitch, self.lamp, self.size)
+            video.write_mp4(self.turntable, seen, comment=comment)
+        if self.relight is not None:
+            f, size = lifted.face, self.size or max(lifted.size, 256)
+            lit = frames.relit(f.depth, f.albedo, f.transform, frames.swing(60, 72), size=size)
+            video.write_mp4(self.relight, lit, comment=comment)
+        return written + self._films
+
+
+class Lifter:
+    """A loaded DIGAN or LiftedGAN."""
+
+    def __init__(self, name: str | Path, device: torch.device | str = "cpu") -> None:
+        network, self.model = checkpoint.load_model(name, None, device)
+        self.name, self.device = Path(name).name, torch.device(device)
+        if not isinstance(network, Digan):
+            raise ModelError(
+                f"{self.name} is a {self.model.kind}, which knows no shapes.",
+                fix="Give a model of kind digan, such as a run of tiny-64-digan makes; a stylegan2 can be its --teacher.",
+            )
+        self.network = network.requires_grad_(False)
+
+    @property
+    def resolution(self) -> int:
+        return self.network.config.resolution
+
+    @torch.no_grad()
+    def of_seed(self, seed: int, *, label: str | None = None, truncation: float = 0.7) -> Lifted:
+        """A new face; the same seed and class are the same face as `lianpu generate` makes with the teacher."""
+        if not 0 <= truncation <= 1:
+            raise UsageError(f"--truncation {truncation} is outside 0 to 1.", fix="Use 0.7.")
+        chosen = self.model.class_of_seed(seed, label)
+        number = self.model.class_number(chosen)
+        c = None if number is None else torch.tensor([number], device=self.device)
+        z = latent(seed, self.network.config.teacher.z_dim).to(self.device)
+        w = self.network.G2D.mapping(z, c, truncation=truncation)[:, 0]
+        subject = {"seed": seed, "truncation": truncation} | ({"label": chosen} if chosen else {})
+        return self._lifted(self.name_of(seed, label), self.network(w), f"seed {seed}", {"subject": subject})
+
+    def name_of(self, seed: int, label: str | None = None) -> str:
+        """What the files of a seed's face are called."""
+        chosen = self.model.class_of_seed(seed, label)
+        return f"seed{seed:06d}" + (f"-{chosen}" if chosen else "")
+
+    def of_picture(
+        self,
+        source: Path,
+        *,
+        mask: Path | None = None,
+        steps: int = 400,
+        seed: int = 0,
+        say: inversion.Say = lambda step, steps, loss: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Lifted:
+        """The face in a photograph, found among the model's codes. mask: a picture that is white where the photograph shows damage
+        or something before the face; what lies there is the model's guess.
+        """
+        decoded = images.decode(source)
+        h, w = decoded.pixels.shape[:2]
+        if min(h, w) < SMALLEST:
+            raise DataError(
+                f"{source.name} is {w} x {h} pixels: too few to tell a face.",
+                str(source),
+                f"Give one of {SMALLEST} or more.",
+            )
+        pixels, notes = square(decoded.pixels, "centre", self.resolution)
+        picture = images.to_float(pixels).to(self.device)
+        hidden = None if mask is None else self._mask(mask, (h, w))
+        phi = features.perceptual().to(self.device)
+        found = inversion.invert(
+            self.network.G2D, phi, picture, mask=hidden, steps=steps, seed=seed, say=say, stop=stop
+        )
+        centre = found.ws.mean(1)
+        with torch.no_grad():
+            face = self.network(centre, found.ws - centre[:, None])
+        inverted = {
+            "picture": source.name, "steps": steps, "error": found.error, "distance": found.distance, "spread": found.spread,
+            "features": {"name": phi.name, "sha256": phi.sha256}, "seed": seed, "mask": mask.name if mask else None,
+            "notes": [*decoded.notes, *notes],
+        }  # fmt: skip
+        return self._lifted(source.stem, face, source.name, {"inverted": inverted}, photograph=True)
+
+    def _mask(self, path: Path, size: tuple[int, int]) -> Tensor:
+        """(1, 1, r, r): 1 where the photograph counts."""
+        pixels = images.decode(path).pixels
+        if pixels.shape[:2] != size:
+            raise DataError(
+                f"the mask is {pixels.shape[1]} x {pixels.shape[0]} pixels, the photograph {size[1]} x {size[0]}.",
+                str(path),
+                "Draw it over the photograph itself.",
+            )
+        small = square(pixels, "centre", self.resolution)[0]
+        return torch.from_numpy(small.max(-1) < 128)[None, None].float().to(self.device)
+
+    def _lifted(self, name: str, face: Face, source: str, facts: dict[str, Any], *, photograph: bool = False) -> Lifted:
+        if not torch.isfinite(face.depth).all():
+            raise ModelError(
+                f"{self.name} gives depths that are not numbers.", fix="Use an earlier checkpoint of its run."
+            )
+        model = {"name": self.name, "kind": self.model.kind, "sha256": self.model.sha256, "recipe": self.model.recipe}
+        data = provenance.material(self.model.data)
+        known = {"verb": "lift", "model": model, "data": data, "device": self.device.type, **facts}
+        return Lifted(name, face, source, f"{self.name} {self.model.sha256[:16]}", known, photograph)

@@ -1,0 +1,1 @@
+"""Camera, mesh rasteriser, shading: pure geometry, nothing learned."""

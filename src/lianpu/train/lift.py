@@ -1,0 +1,264 @@
+"""DIGAN trained as Yan et al. 2024 have it ("Loss function"): the algorithm box, as code. A teacher G2D paints the picture I_w of a code w,
+the student G3D takes it apart and renders it again; what M makes of the code shows it the same face in other views and lights. The losses
+are the seed's, lambda_rec (L_rec + lambda_flip L_flip) + lambda_idt L_idt + lambda_regA L_regA, and those of Shi et al. 2021 that train M.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lianpu import losses
+from lianpu.config import LiftConfig
+from lianpu.nets.digan import G3D, Face, paint
+from lianpu.nets.stylegan2 import Generator
+from lianpu.ops.resample import gaussian
+from lianpu.randomness import Draw, generator, mix
+from lianpu.render import camera
+from lianpu.render.views import Seen
+from lianpu.train.loop import Adam, Clock, Update, follow, only
+from lianpu.train.world import World
+
+__all__ = ["LiftTask", "code_statistics"]
+
+BETAS = (0.9, 0.999)  # Adam's, as Shi et al. 2021 have them
+CODES = 50_000  # of which the mean and deviation of w are taken, as there
+DETAIL = (
+    4 * math.sqrt(2) / 256
+)  # deviation of the blur that leaves an albedo's details, in widths of the picture; theirs at 256 px
+SIDE = 64  # at most so many pixels a side have the details whose rank is lowered, as there
+MEMORY = 0.99  # of the watch over yaw and relief: it looks at the last hundred steps or so
+
+Phi = Callable[[Tensor], list[Tensor]]
+
+
+class LiftTask(nn.Module):
+    """G3D, its moving average, mean and deviation of the teacher's codes, and the watch: everything that changes is in its state_dict. The
+    teacher and phi, the network whose features are compared, do not change and are no part of it: they come from their own files.
+    """
+
+    w_mean: Tensor
+    w_deviation: Tensor
+    seen: Tensor
+    remedy = "Lower the learning rate"
+
+    def __init__(self, config: LiftConfig, G2D: Generator, phi: Phi, world: World | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.world = world or World()
+        self._frozen: tuple[Generator, Phi] = G2D.eval().requires_grad_(False), phi  # in a tuple: no submodules
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(mix(config.seed, "init"))
+            self.G3D = G3D(config.net)
+        mean, deviation = code_statistics(G2D)
+        self.register_buffer("w_mean", mean)
+        self.register_buffer("w_deviation", deviation)
+        self.register_buffer("seen", torch.zeros(3))
+        self.requires_grad_(False)
+        last = self.G3D.M.joined[-1]
+        assert isinstance(last, nn.Linear)
+        if not config.net.residual:
+            last.bias.copy_(mean.mean(0))  # M begins with codes near the mean, which its teacher can paint
+        self.G3D_ema = copy.deepcopy(self.G3D).eval()
+
+    @property
+    def G2D(self) -> Generator:
+        """The teacher."""
+        return self._frozen[0]
+
+    def learners(self) -> dict[str, tuple[nn.Module, Adam]]:
+        return {"G3D": (self.G3D, Adam(self.config.lr, BETAS, decay=self.config.decay))}
+
+    # ------------------------------------------------------------------------------------------------- one training step
+
+    def updates(self, batch: object, clock: Clock, draw: Draw) -> Iterator[Update]:
+        """One step; `batch` is nothing: the teacher's pictures are all there is."""
+        with torch.no_grad():
+            w, mean = self.codes(draw)
+            I_w = Pictured(self, paint(self.G2D, w)[0].clamp(-1, 1))
+        with only(self.G3D):
+            face = self.G3D(w, self.G2D)
+            weighed = self.losses(face, I_w, Otherwise(self, face, w, draw), mean)
+            total = torch.stack([weight * loss for weight, loss in weighed.values()]).sum()
+            yield Update("G3D", "loss/G3D", total, {f"loss/{name}": loss for name, (_, loss) in weighed.items()})
+        self.watch(face)
+
+    def losses(self, face: Face, I_w: Pictured, other: Otherwise, mean: Tensor) -> dict[str, tuple[float, Tensor]]:
+        """Yan et al. 2024, "Total loss function": (weight, loss) of each that has a weight."""
+        c, (V, L) = self.config.weights, (face.view, face.light)
+        terms: dict[str, tuple[float, Callable[[], Tensor]]] = {
+            "rec": (c.rec, lambda: self.distance(self.look(face, V, L), I_w)),
+            "flip": (c.rec * c.flip, lambda: self.distance(self.look(face, V, L, mirrored=True), I_w)),
+            "idt": (c.idt, lambda: self.identity(face, other)),
+            "rega": (c.rega, lambda: losses.albedo_rank(self.world.gather(self.details(face)))),
+            "perturb": (c.perturb, lambda: self.distance(other.rendered, other.painted.detached())),
+            "perturb M": (c.perturb, lambda: self.distance(other.asked, other.painted)),
+            "lvcyc": (c.lvcyc, lambda: losses.parameter_cycle(other.light, other.L, other.view, other.V)),
+            "style": (c.style, lambda: losses.style_prior(other.w, mean, self.w_deviation)),
+        }
+        return {name: (weight, loss()) for name, (weight, loss) in terms.items() if weight}
+
+    def codes(self, draw: Draw) -> tuple[Tensor, Tensor]:
+        """Codes w of the teacher, truncated, and the mean that they are drawn to: (n, w_dim) each. With classes, of all in equal parts."""
+        net = self.G2D.config
+        labels = draw.integers("class", net.classes, self.rows) if net.classes else None
+        mean = self.w_mean.expand(self.rows, -1) if labels is None else self.w_mean[labels]
+        w = self.G2D.mapping(draw.normal("z", self.rows, net.z_dim), labels)[:, 0]
+        return torch.lerp(mean, w, self.config.truncation), mean
+
+    def look(self, face: Face, view: Tensor, light: Tensor, *, mirrored: bool = False) -> Seen:
+        """R(A, S, T, V, L)."""
+        return self.G3D.look(face, view, light, mirrored=mirrored)
+
+    def distance(self, seen: Seen, known: Pictured) -> Tensor:
+        """L_rec, of a render and a picture. Where the render shows nothing it is given the picture's colours: no difference, no edge."""
+        weight = self.config.weights.perc
+        rendered = torch.where(seen.mask[:, None], seen.image, known.picture)
+        mine, its = (self.phi(rendered), known.maps) if weight else ([], [])
+        return losses.reconstruction(rendered, known.picture, mine, its, weight)
+
+    def phi(self, pictures: Tensor) -> list[Tensor]:
+        """Features of pictures, layer by layer."""
+        return self._frozen[1](pictures)
+
+    def identity(self, face: Face, other: Otherwise) -> Tensor:
+        """L_idt: f(I_w0) and f(I_w'), f the deepest features' mean over the picture, of length 1."""
+        mine, its = (F.normalize(self.phi(x)[-1].mean((2, 3)), dim=1) for x in (face.picture, other.rendered.image))
+        turned = other.view[:, 1].abs() * math.degrees(camera.ROTATION)
+        return losses.identity_variance(mine, its, turned < self.config.idt_yaw)
+
+    def details(self, face: Face) -> Tensor:
+        """K A, for L_regA."""
+        A, size = face.albedo, self.config.net.resolution
+        return losses.albedo_details(A, gaussian(A, DETAIL * size), face.depth <= camera.GROUND, min(size, SIDE))
+
+    @property
+    def rows(self) -> int:
+        """Rows of each global batch that this process holds."""
+        return self.config.batch // self.world.size
+
+    # ------------------------------------------------------------------------------------------------------------ the rest
+
+    @torch.no_grad()
+    def watch(self, face: Face) -> None:
+        """Remembers how far faces are turned and how deep they are: where either is nothing, nothing is learnt of shape."""
+        yaw = (face.view[:, 1] * math.degrees(camera.ROTATION)).square().sum()
+        relief = face.depth.flatten(1).std(1).sum()
+        now = self.world.sum(torch.stack([yaw, relief, torch.full_like(yaw, self.rows)]))
+        self.seen.mul_(MEMORY).add_(now)
+
+    @torch.no_grad()
+    def finish(self, clock: Clock) -> None:
+        """After the update of a step G3D's moving average follows it."""
+        follow(self.G3D_ema, self.G3D, clock, self.config.ema_kimg, self.config.ema_ramp)
+
+    def statistics(self) -> dict[str, float]:
+        """What the progress line shows beside the losses: root mean square yaw in degrees, and the deviation of depth in a face."""
+        yaw, relief, count = self.seen.tolist()
+        return {"yaw": math.sqrt(yaw / count), "relief": relief / count} if count else {}
+
+
+class Pictured:
+    """A picture that the teacher has painted, and its features, found when they are first asked for."""
+
+    def __init__(self, task: LiftTask, picture: Tensor) -> None:
+        self.task, self.picture = task, picture
+
+    @cached_property
+    def maps(self) -> list[Tensor]:
+        return self.task.phi(self.picture)
+
+    def detached(self) -> Pictured:
+        """The same, as a goal that does not move."""
+        still = Pictured(self.task, self.picture.detach())
+        if self.task.config.weights.perc:
+            still.maps = [x.detach() for x in self.maps]
+        return still
+
+
+class Otherwise:
+    """The perturbation of Shi et al. 2021, Sec. 3.3: a view V' and a light L' drawn at random, and the code w' = M(w, L', V') that should
+    be of the same face seen so. What no loss asks for is not computed.
+    """
+
+    def __init__(self, task: LiftTask, face: Face, w: Tensor, draw: Draw) -> None:
+        self.task, self.face, self.of, self.draw = task, face, w, draw
+
+    @cached_property
+    def view(self) -> Tensor:
+        """V': turned by up to `yaw` and `pitch` degrees and moved to the other side by the sine of the yaw."""
+        c, n = self.task.config, self.task.rows
+        yaw, pitch = (
+            math.radians(most) * (2 * self.draw.uniform(name, n) - 1)
+            for name, most in (("yaw", c.yaw), ("pitch", c.pitch))
+        )
+        still = torch.zeros_like(yaw)
+        return torch.stack(
+            [pitch / camera.ROTATION, yaw / camera.ROTATION, still, -c.shift * yaw.sin(), still, still], 1
+        )
+
+    @cached_property
+    @torch.no_grad()
+    def light(self) -> Tensor:
+        """L': such as other faces have, how much light of one and its direction of another. (Shi et al. exchange lights in the batch; faces
+        drawn anew make a process independent of those of the others.)
+        """
+        a, b = (self.task.G3D.DL(self.task.codes(self.draw.scoped(name))[0]) for name in ("light", "direction"))
+        return torch.cat([a[:, :2], b[:, 2:]], 1)
+
+    @cached_property
+    def w(self) -> Tensor:
+        """w' = M(w, L', V')."""
+        return self.task.G3D.M(self.of, self.light, self.view)
+
+    @cached_property
+    def V(self) -> Tensor:
+        """~V', the view found in w'."""
+        return self.task.G3D.DV(self.w)
+
+    @cached_property
+    def L(self) -> Tensor:
+        """~L', the light found in w'."""
+        return self.task.G3D.DL(self.w)
+
+    @cached_property
+    def rendered(self) -> Seen:
+        """R(A, S, T, ~V', ~L'), from which the student learns."""
+        return self.task.look(self.face, self.V, self.L)
+
+    @cached_property
+    @torch.no_grad()
+    def asked(self) -> Seen:
+        """R(A, S, T, V', L'), from which M learns."""
+        return self.task.look(self.face, self.view, self.light)
+
+    @cached_property
+    def painted(self) -> Pictured:
+        """G2D(w')."""
+        return Pictured(self.task, paint(self.task.G2D, self.w)[0])
+
+
+@torch.no_grad()
+def code_statistics(G2D: Generator) -> tuple[Tensor, Tensor]:
+    """Of the teacher's codes w: the mean of each class (max(classes, 1), w_dim), and their deviation, the mean of all numbers', ()."""
+    net, like = G2D.config, G2D.mapping.w_avg
+    classes = max(net.classes, 1)
+    if like.is_meta:
+        return torch.zeros_like(like), torch.ones_like(like[0, 0])
+    draw = generator("codes of a teacher")
+    z = torch.randn(CODES // classes, net.z_dim, generator=draw).to(like)
+    w = []
+    for label in range(classes):
+        which = torch.full((len(z),), label, device=z.device) if net.classes else None
+        w.append(
+            torch.cat(
+                [G2D.mapping(part, None if which is None else which[: len(part)])[:, 0] for part in z.split(5000)]
+            )
+        )
+    return torch.stack([x.mean(0) for x in w]), torch.stack([x.std(0) for x in w]).mean()

@@ -1,0 +1,78 @@
+"""The shipped models do what their README says, on masks that they have not seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lianpu import checkpoint
+from lianpu.data import pairs, truth
+from lianpu.data.samples import masks
+from lianpu.experiments import painting
+from lianpu.metrics import translation
+from lianpu.painter import Painter
+from lianpu.translator import Translator
+
+MODELS = ("opera-mask-64", "sketch-to-mask-64", "sketch-to-mask-64-spade-vae")
+SERIES, COUNT, SIZE = 77, 8, 64  # of drawn masks; training had series 0 and 4
+
+
+@pytest.fixture(scope="module")
+def drawn() -> np.ndarray:
+    return np.stack([masks.draw(SERIES, i).pixels(SIZE) for i in range(COUNT)])
+
+
+def test_together_they_are_small_enough_for_a_wheel():
+    folders = [checkpoint.shipped(name) for name in MODELS]
+    sizes = [sum(path.stat().st_size for path in folder.glob("*.safetensors")) for folder in folders]
+    assert max(sizes) < 8 << 20
+    assert sizes[1] < 12e6
+
+
+def test_all_were_trained_on_material_of_known_rights():
+    for name in MODELS:
+        model = checkpoint.read_model(checkpoint.shipped(name))
+        assert model.data["rights"] == "known"
+        assert model.data["licences"] == ["CC0-1.0"]
+
+
+def test_the_generator_paints_the_colour_it_is_asked_for():
+    from lianpu.data import colour
+
+    painter = Painter("opera-mask-64")
+    asked = [label for label in painter.model.classes for _ in range(2)]
+    made = [painter.paint(painter.subjects(1, seed, label=label)[0]) for seed, label in enumerate(asked)]
+    right = [colour.classify(pixels).name == label for pixels, label in zip(made, asked, strict=True)]
+    assert np.mean(right) > 0.7
+
+
+def test_cocosnet_follows_the_sketch_and_finds_the_colours_of_the_reference(drawn):
+    lines = np.stack([pairs.lines_of(picture) for picture in drawn])
+    bent = [painting.deformed(picture, SERIES, i) for i, picture in enumerate(drawn)]
+    inside = translation.painted_places(drawn, lines)
+    errors = {}
+    for name in MODELS[1:]:
+        painter = Translator(name)
+        made = [
+            painting.paint(painter, ink, reference, SIZE // 2) for ink, (reference, _) in zip(lines, bent, strict=True)
+        ]
+        pixels = np.stack([one.pixels for one in made])
+        errors[name] = np.nanmean(translation.colour_error(pixels, drawn, inside))
+        assert translation.edge_recall(pixels, lines, 1).mean() > 0.8
+    assert errors["sketch-to-mask-64"] < 20
+    assert errors["sketch-to-mask-64"] < errors["sketch-to-mask-64-spade-vae"]
+
+
+def test_cocosnet_looks_at_the_right_place():
+    painter = Translator("sketch-to-mask-64")
+    found, flows, places = [], [], []
+    for i in range(COUNT):
+        mask = masks.draw(SERIES, i)
+        picture = mask.pixels(SIZE)
+        reference, flow = painting.deformed(picture, SERIES, i)
+        index = painting.paint(painter, pairs.lines_of(picture), reference, SIZE // 2).index
+        assert index is not None
+        found.append(index)
+        flows.append(flow)
+        places.append(truth.places(mask, len(index)))
+    assert translation.by_flow(found, np.stack(flows), places).accuracy.mean() > 0.8
