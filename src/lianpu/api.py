@@ -257,6 +257,7 @@ def lift(
     steps: int = 400,
     yaw: str = "",
     pitch: float = 0.0,
+    roll: float = 0.0,
     light: str = "",
     size: int = 0,
     maps: Sequence[str] = (),
@@ -287,7 +288,7 @@ def lift(
         yaw = "-45:45:7"
     lamp = lifter.Lamp.read(light) if light else None
     yaws = lifter.yaws_of(yaw) if yaw else []
-    wanted = lifter.Wanted(yaws, pitch, lamp, size, maps, export, height_mm, turntable, relight, out)
+    wanted = lifter.Wanted(yaws, pitch, roll, lamp, size, maps, export, height_mm, turntable, relight, out)
     loaded = load_lifter(model, device)
     name = loaded.name_of(seed, label) if image is None else image.stem
     taken = [path for path in wanted.files(name) if path.exists()]
@@ -308,8 +309,7 @@ def lift(
     warnings = wanted.warnings(lifted)
     for warning in warnings:
         say(warning)
-    facts = {**lifted.facts, "light": light or "own"} | ({"warnings": warnings} if warnings else {})
-    written = wanted.write(lifted, facts)
+    written = wanted.write(lifted)
     return {"files": written, "warnings": warnings, "inverted": lifted.facts.get("inverted")}
 
 
@@ -538,6 +538,8 @@ def rerun(
         content = _draw_again(recipe)
     elif recipe["verb"] == "translate":
         content = _translate_again(path, recipe, model, sources, device)
+    elif recipe["verb"] == "lift":
+        content = _lift_again(path, recipe, model, device)
     else:
         from lianpu import painter as painting
 
@@ -564,6 +566,27 @@ def _translate_again(
     elif named != translator.MATCHER:
         raise ModelError("this picture was not made by the matcher.", f"its model: {named}", "Give it: --model FOLDER")
     return translations.again(path, recipe, again, sources)
+
+
+def _lift_again(path: Path, recipe: dict[str, Any], model: str | Path | None, device: str) -> bytes:
+    from lianpu import checkpoint, images, lifter, painter
+
+    subject = recipe.get("subject")
+    if not isinstance(subject, dict):
+        raise UsageError(
+            "this face was found in a photograph, which the picture does not hold.",
+            str(path),
+            "Lift the photograph again.",
+        )
+    loaded = load_lifter(model or checkpoint.shipped(_model_name(recipe)), device)
+    painter.require_same_model(recipe, loaded.model)
+    try:
+        lifted = loaded.of_seed(
+            int(subject["seed"]), label=subject.get("label"), truncation=float(subject["truncation"])
+        )
+    except (KeyError, TypeError, ValueError):
+        raise DataError("the recipe names no face.", str(path)) from None
+    return images.encode_png(lifter.again(lifted, recipe, images.decode(path).pixels.shape[0]))
 
 
 def _model_name(recipe: dict[str, Any]) -> str:

@@ -467,6 +467,7 @@ def lift(
     steps: int = 400,
     yaw: Annotated[str, Parameter(allow_leading_hyphen=True)] = "",
     pitch: float = 0.0,
+    roll: float = 0.0,
     light: Annotated[str, Parameter(allow_leading_hyphen=True)] = "",
     size: int = 0,
     maps: str = "",
@@ -502,6 +503,8 @@ def lift(
         Turned by so many degrees: --yaw -60:60:9 for nine pictures from -60 to 60, or --yaw 0,20
     pitch
         Nodding, in degrees.
+    roll
+        Leaning to a side, in degrees, clockwise.
     light
         x,y,ambient,diffuse: from where (x right, y down, -1 to 1) and how much (0 to 1). The face's own light by default.
     size
@@ -537,6 +540,7 @@ def lift(
         steps=steps,
         yaw=yaw,
         pitch=pitch,
+        roll=roll,
         light=light,
         size=size,
         maps=[name.strip() for name in maps.split(",") if name.strip()],

@@ -8,14 +8,37 @@ from itertools import groupby
 from pathlib import Path
 
 from lianpu.studio.project import Project
-from lianpu.studio.wishes import Build, Colour, Draw, Generate, Live, Look, Paint, Subject, Train, Translate, Walk, Wish
+from lianpu.studio.wishes import (
+    Build,
+    Colour,
+    Draw,
+    Face,
+    Generate,
+    Head,
+    Lift,
+    Live,
+    Look,
+    Paint,
+    Subject,
+    Train,
+    Translate,
+    View,
+    Walk,
+    Wish,
+)
 
-__all__ = ["command"]
+__all__ = ["command", "teach"]
 
 
 def command(wish: Wish | Live, project: Project, out: Path | None = None) -> str:
     """One line for the shell, or several where one command does not do it. out: the job's folder, if it has one."""
     return "\n".join(shlex.join(map(str, words)) for words in _lines(wish, project, out))
+
+
+def teach(project: Project) -> str:
+    """The command that trains a model which knows shapes, to a place where the studio finds it."""
+    words = ["lianpu", "train", "--teacher", "opera-mask-64", "--recipe", "tiny-64-digan"]
+    return shlex.join([*words, "--out", str(project.path.resolve() / "models" / "my-lifter")])
 
 
 def _lines(wish: Wish | Live, project: Project, out: Path | None) -> Iterator[list[object]]:
@@ -35,6 +58,10 @@ def _lines(wish: Wish | Live, project: Project, out: Path | None) -> Iterator[li
             yield [*words, "--seed", wish.seed, "--size", wish.size, "--svg", "--no-regions"]
         case Translate() | Colour():
             yield _translate(project, wish, out, here)
+        case Lift():
+            yield _lift(project, wish, out) + here
+        case Head():
+            yield [*_face(project, wish.model, wish.face), *_view(wish.view or View())]
         case Look():
             to = project.path / "sources" / wish.source / "look"
             words = ["lianpu", "data", "build", *project.source_paths(wish.source), "--to", to, "--size", 128]
@@ -87,6 +114,35 @@ def _translate(project: Project, wish: Translate | Colour, out: Path | None, her
     elif wish.symmetric != "off":
         words += ["--lead", wish.symmetric]
     return [*words, *here]
+
+
+def _face(project: Project, model: str, face: Face) -> list[object]:
+    if face.found is not None:
+        model, face = project.found(face.found) or (model, face)
+    words: list[object] = ["lianpu", "lift", _model(project, model)]
+    if face.seed is not None:
+        return [*words, "--seed", face.seed, *_class(face.label), "--truncation", f"{face.truncation:g}"]
+    return [*words, project.file(face.picture or "") or "photograph.png", "--steps", face.steps]
+
+
+def _view(view: View) -> list[object]:
+    words: list[object] = ["--yaw", f"{view.yaw:g}"]
+    for name, angle in (("--pitch", view.pitch), ("--roll", view.roll)):
+        words += [name, f"{angle:g}"] if angle else []
+    if view.light:
+        light = view.light
+        words += ["--light", f"{light.x:g},{light.y:g},{light.ambient:g},{light.diffuse:g}"]
+    return words
+
+
+def _lift(project: Project, wish: Lift, out: Path | None) -> list[object]:
+    words = [*_face(project, wish.model, wish.face), *_view(wish.view)]
+    words += ["--maps", ",".join(wish.maps)] if wish.maps else []
+    to = out / "out" if out else Path("lifted")
+    for ending in wish.export:
+        words += ["--export", to / "meshes" / f"head.{ending}"]
+    words += ["--turntable", to / "turntable.mp4"] if wish.turntable else []
+    return words + (["--height-mm", f"{wish.height_mm:g}"] if wish.height_mm else [])
 
 
 def _build(project: Project, wish: Build, out: Path | None) -> list[object]:

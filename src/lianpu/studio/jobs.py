@@ -18,7 +18,7 @@ from lianpu import files
 from lianpu.errors import LianpuError, ResourceError, UsageError
 from lianpu.studio import commands, frames
 from lianpu.studio.project import Project, new_id
-from lianpu.studio.wishes import Train, Wish
+from lianpu.studio.wishes import Lift, Train, Wish
 
 __all__ = ["FULL", "Full", "Hand", "Jobs"]
 
@@ -294,6 +294,10 @@ def require_there(wish: Wish, project: Project) -> None:
         source = getattr(wish, "source", None)
         missing += ["material"] if source is not None and not project.source_paths(source) else []
         ids = [*getattr(wish, "sketches", []), *getattr(wish, "references", [])] if wish.kind == "translate" else []
+        if isinstance(wish, Lift):
+            ids = [wish.face.picture] if wish.face.picture is not None else []
+            found = wish.face.found
+            missing += ["face"] if found is not None and project.found_face(found) is None else []
         missing += ["picture"] if any(project.file(id) is None for id in ids) else []
     if missing:
         raise UsageError(f"there is no such {missing[0]} in this project.", "", "Reload the page.")

@@ -3,6 +3,7 @@
     files/ID/NAME, files/ID.json     drawings and references that were dropped, by content
     sources/ID/files, zips           material of data sets
     jobs/ID/job.json, out/ ...       what was wished, how it went, and what it made
+    models/ID                        models and runs from elsewhere, for whoever puts some there
 
 An id is a word the studio made; nothing that comes from outside is ever joined to a path.
 """
@@ -22,13 +23,15 @@ from typing import Any
 
 from lianpu import files, images, provenance
 from lianpu.errors import DataError, LianpuError
-from lianpu.studio.wishes import ID
+from lianpu.studio.wishes import ID, Face
 
 __all__ = ["Project", "new_id", "safe_name"]
 
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
 SHIPPED = Path(__file__).parents[1] / "models"  # checkpoint.SHIPPED, without torch: only the worker loads that
-PICTURES = (".png", ".mp4", ".svg")
+PICTURES = (".png", ".mp4")
+FOUND = "face.safetensors"  # what a job has found in a photograph
+ROLES = ("sketch", "reference", "photo")  # of kept files; their ids begin with s, r and p
 
 
 def new_id() -> str:
@@ -62,7 +65,7 @@ class Project:
     path: Path
 
     def __post_init__(self) -> None:
-        for name in ("files", "sources", "jobs"):
+        for name in ("files", "sources", "jobs", "models"):
             with files.writing(self.path / name):
                 (self.path / name).mkdir(parents=True, exist_ok=True)
         files.remove_partial(self.path / "files")
@@ -111,7 +114,7 @@ class Project:
     def by_sha256(self) -> dict[str, Path]:
         """Every kept file by the SHA-256 of its content."""
         found = {}
-        for role in ("sketch", "reference"):
+        for role in ROLES:
             for about in self.files_of(role):
                 if path := self.file(about["id"]):
                     found[about["sha256"]] = path
@@ -181,21 +184,47 @@ class Project:
                 found.append({"id": job["id"], "title": job["wish"].get("title", ""), **{k: info.get(k) for k in keys}})
         return found
 
+    def found_face(self, id: str) -> Path | None:
+        """The face that a job has found in a photograph."""
+        job = self.job_folder(id)
+        return job / FOUND if job and (job / FOUND).is_file() else None
+
+    def found_faces(self) -> list[tuple[str, Path]]:
+        """All of them, with their jobs' ids."""
+        return [(path.parent.name, path) for path in sorted((self.path / "jobs").glob(f"*/{FOUND}"))]
+
+    def found(self, id: str) -> tuple[str, Face] | None:
+        """By which model, in which photograph and how a job has found its face."""
+        job = self.job_folder(id)
+        wish = (_json(job / "job.json") or {}).get("wish") if job else None
+        return (wish["model"], Face(**wish["face"])) if wish and wish.get("kind") == "lift" else None
+
+    def beside(self, id: str) -> list[Path]:
+        """What a job made that is no picture and no film: meshes and numbers."""
+        job = self.job_folder(id)
+        found = [*(job / "out").glob("*.npz"), *(job / "out" / "meshes").glob("*")] if job else []
+        return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
+
     # -------------------------------------------------------------------------------------------------------- models
 
     def models(self) -> list[dict[str, Any]]:
-        """Models that can be used: shipped ones by name, those of runs by the run's id; and the matcher."""
+        """Models that can be used: shipped ones by name, those in `models` by their folder's, those of runs by the run's id; and the
+        matcher.
+        """
         found: list[dict[str, Any]] = [{"id": "matcher", "title": "matcher", "kind": "matcher", "classes": []}]
         places = {p.parent.name: p.parent for p in sorted(SHIPPED.glob("*/model.json"))}
+        places |= {p.parent.name: p.parent for p in sorted(self.path.glob("models/*/model.json"))}
+        places |= {p.parent.parent.name: p.parent for p in sorted(self.path.glob("models/*/model/model.json"))}
         places |= {p.parent.parent.parent.name: p.parent for p in sorted(self.path.glob("jobs/*/run/model/model.json"))}
         for id, folder in places.items():
             if not (ID.fullmatch(id) and (about := _json(folder / "model.json"))):
                 continue
             net = about.get("config", {})
-            job = _json(folder.parent.parent / "job.json") or {}
+            job = _json(folder.parent.parent / "job.json")
+            title = job and (job.get("wish", {}).get("title") or about.get("recipe"))
             found.append(
                 {
-                    "id": id, "kind": about.get("kind"), "title": job.get("wish", {}).get("title") or about.get("recipe") or id,
+                    "id": id, "kind": about.get("kind"), "title": title or id,
                     "classes": about.get("classes", []), "resolution": net.get("resolution"), "layers": _layers(net),
                     "images": about.get("images_seen"), "rights": about.get("data", {}).get("rights"), "sha256": about.get("sha256"),
                 }
@@ -209,7 +238,10 @@ class Project:
         if id == "matcher" or (SHIPPED / id / "model.json").is_file():
             return id
         job = self.job_folder(id)
-        return str(job / "run") if job and (job / "run" / "model" / "model.json").is_file() else None
+        for place in (self._of("models", id), job and job / "run"):
+            if place and ((place / "model.json").is_file() or (place / "model" / "model.json").is_file()):
+                return str(place)
+        return None
 
     # ------------------------------------------------------------------------------------------------------- library
 
@@ -218,7 +250,7 @@ class Project:
         found = []
         for folder in (self.path / "jobs").glob("*/out"):
             for path in folder.iterdir():
-                if path.suffix in PICTURES[:2] and not path.name.startswith("."):
+                if path.suffix in PICTURES and not path.name.startswith("."):
                     status = path.stat()
                     found.append(
                         {
@@ -235,9 +267,7 @@ class Project:
         folder = self.job_folder(job)
         if folder is None or not (folder / "out").is_dir():
             return None
-        return next(
-            (p for p in (folder / "out").iterdir() if p.suffix in PICTURES[:2] and item_key(p.name) == key), None
-        )
+        return next((p for p in (folder / "out").iterdir() if p.suffix in PICTURES and item_key(p.name) == key), None)
 
 
 def svg_of(path: Path) -> Path:

@@ -31,7 +31,7 @@ from lianpu.errors import DataError, LianpuError, ResourceError
 from lianpu.studio import commands, frames
 from lianpu.studio.guard import Door, Guard, Refused
 from lianpu.studio.jobs import Full, Jobs, require_there, shown
-from lianpu.studio.project import Project, recipe_of, svg_of
+from lianpu.studio.project import ROLES, Project, recipe_of, svg_of
 from lianpu.studio.wishes import live_of, wish_of
 
 __all__ = ["create", "serve"]
@@ -138,6 +138,11 @@ def _picture(content: bytes, *, name: str = "") -> Response:
     return Response(content, media_type=kind or "application/octet-stream", headers=headers)
 
 
+def _download(content: bytes, name: str) -> Response:
+    headers = {"content-disposition": f"attachment; filename*=utf-8''{_quoted(name)}"}
+    return Response(content, media_type="application/octet-stream", headers=headers)
+
+
 def _quoted(name: str) -> str:
     from urllib.parse import quote
 
@@ -171,7 +176,7 @@ def _state(app: FastAPI, project: Project, jobs: Jobs) -> None:
     def state() -> dict[str, Any]:
         return {
             "version": __version__, "project": project.path.resolve().name, "folder": str(project.path.resolve()),
-            "models": project.models(), "datasets": project.datasets(), "recipes": _recipes(),
+            "teach": commands.teach(project), "models": project.models(), "datasets": project.datasets(), "recipes": _recipes(),
             "jobs": [shown(job) for job in jobs.all.values()],
         }  # fmt: skip
 
@@ -226,6 +231,12 @@ def _state(app: FastAPI, project: Project, jobs: Jobs) -> None:
                         ticks.append(event)
         samples = sorted(int(p.stem) for p in (folder / "samples").glob("*.png") if p.stem.isdecimal())
         return {"ticks": ticks, "samples": samples}
+
+    @app.get("/api/jobs/{id}/files/{name}")
+    def beside(id: str, name: str) -> Response:
+        """A mesh or numbers that a job made: only ever a download."""
+        path = _there(next((p for p in project.beside(id) if p.name == name), None))
+        return _download(path.read_bytes(), path.name)
 
     @app.get("/api/jobs/{id}/samples/{number}")
     def sample(id: str, number: int) -> Response:
@@ -284,12 +295,12 @@ def _name_of(request: Request) -> str:
 def _files(app: FastAPI, project: Project, jobs: Jobs) -> None:
     @app.get("/api/files")
     def listed(role: str) -> list[dict[str, Any]]:
-        return project.files_of(role) if role in ("sketch", "reference") else _there(None)
+        return project.files_of(role) if role in ROLES else _there(None)
 
     @app.put("/api/files", status_code=201)
     async def keep(request: Request, role: str) -> dict[str, Any]:
-        if role not in ("sketch", "reference"):
-            raise HTTPException(422, "a file is a sketch or a reference.")
+        if role not in ROLES:
+            raise HTTPException(422, f"a file is one of {', '.join(ROLES)}.")
         path, sha256 = await _received(request, project)
         try:
             return await _keep(path, sha256, _name_of(request), role)
@@ -441,7 +452,7 @@ def _library(app: FastAPI, project: Project, jobs: Jobs) -> None:
         return {
             "id": id, "name": path.name, "recipe": recipe_of(path), "job": job.get("id"), "made": path.stat().st_mtime,
             "svg": svg_of(path).is_file(), "command": f"lianpu inspect {_shell(path)} --rerun",
-            "made_by": job.get("command", ""), "wish": job.get("wish"),
+            "made_by": job.get("command", ""), "beside": [p.name for p in project.beside(path.parent.parent.name)],
         }  # fmt: skip
 
     @app.get("/api/library/{id}/picture")
@@ -456,8 +467,7 @@ def _library(app: FastAPI, project: Project, jobs: Jobs) -> None:
     def svg(id: str) -> Response:
         path = svg_of(_there(project.result(id)))
         content = _there(path.read_bytes() if path.is_file() else None)
-        headers = {"content-disposition": f"attachment; filename*=utf-8''{_quoted(path.name)}"}
-        return Response(content, media_type="application/octet-stream", headers=headers)
+        return _download(content, path.name)
 
     @app.delete("/api/library/{id}")
     async def remove(id: str) -> dict[str, Any]:
@@ -489,7 +499,8 @@ def _library(app: FastAPI, project: Project, jobs: Jobs) -> None:
             if isinstance(source, dict):
                 ids[key] = next((f["id"] for f in project.files_of(key) if f["sha256"] == source.get("sha256")), None)
         return {
-            "recipe": said["recipe"], "same": said["same"], "why": said.get("why"), "model": said["model"], **ids,
+            "recipe": said["recipe"], "same": said["same"], "why": said.get("why"), "model": said["model"],
+            "found": said.get("found"), **ids,
             "sha256": hashlib.sha256(content).hexdigest() if content else None,
         }  # fmt: skip
 

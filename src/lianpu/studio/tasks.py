@@ -14,21 +14,26 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from lianpu import api, files, images
+from lianpu import api, files, images, lifter
 from lianpu.errors import DataError, LianpuError, UsageError
+from lianpu.render import camera, frames
 from lianpu.studio.commands import command
-from lianpu.studio.project import Project, recipe_of, safe_name
+from lianpu.studio.project import FOUND, Project, recipe_of, safe_name
 from lianpu.studio.wishes import (
     Build,
     Colour,
     Draw,
+    Face,
     Generate,
+    Head,
+    Lift,
     Look,
     Paint,
     Preview,
     Subject,
     Train,
     Translate,
+    View,
     Walk,
     live_of,
     wish_of,
@@ -62,13 +67,18 @@ def _translator(name: str, stamp: float) -> Any:
     return api.load_translator(name, "cpu")
 
 
+@functools.lru_cache(maxsize=1)
+def _lifter(name: str, stamp: float) -> lifter.Lifter:
+    return api.load_lifter(name, "cpu")
+
+
 def _loaded(load: Callable[[str, float], Any], project: Project, id: str) -> Any:
     """A loaded model; one that a run has written anew is loaded anew."""
     name = project.model(id)
     if name is None:
         raise UsageError(f"there is no model {id} any more.", fix="Choose another.")
-    note = Path(name) / "model" / "model.json"
-    return load(name, note.stat().st_mtime if note.is_file() else 0.0)
+    notes = (Path(name) / "model" / "model.json", Path(name) / "model.json")
+    return load(name, next((note.stat().st_mtime for note in notes if note.is_file()), 0.0))
 
 
 def _subject(painter: Any, wish: Subject) -> Any:
@@ -97,7 +107,7 @@ def carry_out(project: Project, job: dict[str, Any], desk: Desk) -> dict[str, An
     folder = project.path / "jobs" / job["id"]
     files.remove_partial(folder)
     task = {
-        Generate: _generate, Walk: _walk, Draw: _draw, Translate: _translate, Look: _look, Build: _build, Train: _train,
+        Generate: _generate, Walk: _walk, Draw: _draw, Translate: _translate, Lift: _lift, Look: _look, Build: _build, Train: _train,
     }[type(wish)]  # fmt: skip
     return task(project, wish, folder, desk) or {}
 
@@ -172,6 +182,48 @@ def _lay_out(project: Project, ids: list[str], folder: Path) -> None:
                 shutil.copyfile(path, temporary)
 
 
+def _lift(project: Project, wish: Lift, folder: Path, desk: Desk) -> dict[str, Any]:
+    out = folder / "out"
+    wanted = lifter.Wanted(
+        [wish.view.yaw], wish.view.pitch, wish.view.roll, _lamp(wish.view), maps=wish.maps,
+        export=[out / "meshes" / f"head.{ending}" for ending in wish.export], height_mm=wish.height_mm,
+        turntable=out / "turntable.mp4" if wish.turntable else None, out=out,
+    )  # fmt: skip
+    lifted = _face(project, wish.model, wish.face, folder / FOUND, desk)
+    for warning in wanted.warnings(lifted):
+        desk.say(warning)
+    wanted.write(lifted)
+    desk.count(1, 1, "heads")
+    return {"inverted": lifted.facts.get("inverted")}
+
+
+def _face(
+    project: Project, model: str, face: Face, keep: Path | None = None, desk: Desk | None = None
+) -> lifter.Lifted:
+    """The lifted face that is meant. A photograph's is looked for once, by a job, and kept in its file `keep`."""
+    if face.found is not None:
+        keep = project.found_face(face.found)
+        if keep is None:
+            raise UsageError("this face is not there any more.", fix="Look for its photograph again.")
+        return lifter.kept(keep)
+    loaded: lifter.Lifter = _loaded(_lifter, project, model)
+    if face.seed is not None:
+        return loaded.of_seed(face.seed, label=face.label, truncation=face.truncation)
+    path = project.file(face.picture or "")
+    if path is None or keep is None or desk is None:
+        raise UsageError("this photograph is not there any more.", fix="Choose another.")
+    if not keep.exists():
+        lifted = loaded.of_picture(
+            path, steps=face.steps, say=lambda step, steps, loss: desk.count(step, steps, "steps")
+        )
+        lifted.keep(keep)
+    return lifter.kept(keep)
+
+
+def _lamp(view: View) -> lifter.Lamp | None:
+    return None if view.light is None else lifter.Lamp(**view.light.model_dump())
+
+
 def _look(project: Project, wish: Look, folder: Path, desk: Desk) -> dict[str, Any]:
     source = project.source(wish.source)
     if source is None:
@@ -239,6 +291,13 @@ def answer(project: Project, ask: dict[str, Any], body: bytes) -> tuple[dict[str
         case Colour():
             head, out = _colour(project, wish, body)
             return {**said, **head}, out
+        case Head():
+            lifted = _face(project, wish.model, wish.face)
+            if wish.view is None:
+                head, out = _head(lifted)
+                return {**said, **head}, out
+            view = wish.view
+            return said, images.encode_png(next(lifted.seen([view.yaw], view.pitch, view.roll, _lamp(view))))
         case Preview():
             return said | {"command": ""}, _preview(project, wish)
     raise AssertionError(wish)
@@ -267,6 +326,20 @@ def _colour(project: Project, wish: Colour, body: bytes) -> tuple[dict[str, Any]
     notes = [*scanned.notes, *reference.notes, *made.notes]
     moved = None if made.moved is None else [round(v, 2) for v in made.moved]
     return {"parts": [len(p) for p in parts], "side": side, "notes": notes, "moved": moved}, b"".join(parts)
+
+
+def _head(lifted: lifter.Lifted) -> tuple[dict[str, Any], bytes]:
+    """What a browser needs to draw the head as `render` does: depth, albedo and what moves, each float32, and the camera's numbers."""
+    face = lifted.face
+    ambient, diffuse, x, y = face.light[0].tolist()
+    facts = {
+        "size": lifted.size, "shown": lifted.shown, "name": lifted.name, "source": lifted.source, "photograph": lifted.photograph,
+        "light": {"x": x, "y": y, "ambient": ambient / 2 + 0.5, "diffuse": diffuse / 2 + 0.5},
+        "inverted": lifted.facts.get("inverted"),
+        "camera": {"fov": camera.FOV, "near": camera.NEAR, "far": camera.FAR, "ground": frames.GROUND},
+    }  # fmt: skip
+    maps = (face.depth[0], face.albedo[0].permute(1, 2, 0), face.transform[0, 0])
+    return facts, b"".join(each.contiguous().numpy().astype("<f4").tobytes() for each in maps)
 
 
 @functools.lru_cache(maxsize=16)
@@ -305,8 +378,10 @@ def _receive(path: Path, role: str) -> tuple[dict[str, Any], bytes]:
     translator = api.load_translator("matcher")
     if role == "sketch":
         notes = translator.read_sketch(path).notes
-    else:
+    elif role == "reference":
         notes = list(translator.read_reference(path).notes)
+    else:
+        notes = decoded.notes
     return {"width": w, "height": h, "notes": notes}, images.encode_png(small)
 
 
@@ -325,6 +400,13 @@ def _again(project: Project, path: Path) -> tuple[dict[str, Any], bytes]:
         "recipe": recipe,
         "model": id or (made_by.get("name") if made_by.get("name") == "matcher" else None),
     }
+    if recipe["verb"] == "lift":
+        found = next((each for each in project.found_faces() if _is_of(each[1], recipe)), None)
+        if found:
+            pixels = images.decode(path).pixels
+            made = lifter.again(lifter.kept(found[1]), recipe, pixels.shape[0])
+            same = bool(np.array_equal(made, pixels))
+            return {**facts, "same": same, "found": found[0]}, images.encode_png(made)
     digests = [recipe[k].get("sha256") for k in ("sketch", "reference") if isinstance(recipe.get(k), dict)]
     kept = project.by_sha256()
     sources = [kept[d] for d in digests if d in kept]
@@ -339,6 +421,12 @@ def _again(project: Project, path: Path) -> tuple[dict[str, Any], bytes]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return {**facts, "same": same}, content
+
+
+def _is_of(face: Path, recipe: dict[str, Any]) -> bool:
+    """Whether a kept face is the one that a recipe tells of."""
+    facts = lifter.kept(face).facts
+    return all(recipe.get(key) == facts.get(key) for key in ("inverted", "model"))
 
 
 def _starters(project: Project) -> tuple[dict[str, Any], bytes]:

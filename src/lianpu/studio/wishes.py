@@ -5,15 +5,18 @@ named by ids that the studio gave out.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 __all__ = [
     "ID",
     "Build",
     "Draw",
+    "Face",
     "Generate",
+    "Head",
+    "Lift",
     "Live",
     "Look",
     "Paint",
@@ -21,6 +24,7 @@ __all__ = [
     "Subject",
     "Train",
     "Translate",
+    "View",
     "Walk",
     "Wish",
     "live_of",
@@ -85,6 +89,59 @@ class Translate(_Form):
     palette: Literal["free", "lock"] = "free"
 
 
+class Face(_Form):
+    """A face to be lifted: a new one by its seed, one in a photograph that was kept, or one that a job has found in a photograph."""
+
+    seed: Seed | None = None
+    label: Label | None = None
+    truncation: Annotated[float, Field(ge=0, le=1)] = 0.7
+    picture: Id | None = None
+    steps: Annotated[int, Field(ge=2, le=2000)] = 400
+    found: Id | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(each is not None for each in (self.seed, self.picture, self.found)) != 1:
+            raise ValueError("say one of seed, picture and found")
+        return self
+
+
+Angle = Annotated[float, Field(ge=-60, le=60)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Side = Annotated[float, Field(ge=-1, le=1)]
+
+
+class Light(_Form):
+    """`lifter.Lamp`."""
+
+    x: Side = 0.0
+    y: Side = 0.0
+    ambient: Share = 0.5
+    diffuse: Share = 0.5
+
+
+class View(_Form):
+    """How a head is seen; without a light, in its own."""
+
+    yaw: Angle = 0.0
+    pitch: Angle = 0.0
+    roll: Angle = 0.0
+    light: Light | None = None
+
+
+class Lift(_Form):
+    """A head as it is seen, and what is taken along of it."""
+
+    kind: Literal["lift"] = "lift"
+    model: Id
+    face: Face
+    view: View = View()
+    maps: Annotated[list[Literal["depth", "normal", "albedo", "shading", "transform"]], Field(max_length=5)] = []
+    export: Annotated[list[Literal["glb", "obj", "ply", "stl"]], Field(max_length=4)] = []
+    turntable: bool = False
+    height_mm: Annotated[float, Field(gt=0, lt=1e6)] | None = None
+
+
 class Look(_Form):
     """What is in a source: classes, duplicates, quarantine."""
 
@@ -115,7 +172,7 @@ class Train(_Form):
     title: Title = ""
 
 
-Wish = Generate | Walk | Draw | Translate | Look | Build | Train
+Wish = Generate | Walk | Draw | Translate | Lift | Look | Build | Train
 
 
 class Paint(_Form):
@@ -137,6 +194,15 @@ class Colour(_Form):
     palette: Literal["free", "lock"] = "free"
 
 
+class Head(_Form):
+    """A head to be turned in the browser: its maps, or with a view one picture of it as lianpu draws it."""
+
+    kind: Literal["head"] = "head"
+    model: Id
+    face: Face
+    view: View | None = None
+
+
 class Lines(_Form):
     """Parameters of `data.sketch.XDoG`."""
 
@@ -156,7 +222,7 @@ class Preview(_Form):
     lines: Lines | None = None
 
 
-Live = Paint | Colour | Preview
+Live = Paint | Colour | Head | Preview
 
 _WISH: TypeAdapter[Any] = TypeAdapter(Annotated[Wish, Field(discriminator="kind")])
 _LIVE: TypeAdapter[Any] = TypeAdapter(Annotated[Live, Field(discriminator="kind")])

@@ -55,7 +55,7 @@ export async function trying<T>(work: Promise<T>): Promise<T | undefined> {
 export const wish = (body: Record<string, unknown>) => trying(post<Job>("/jobs", body));
 
 export async function refresh(): Promise<void> {
-  type State = Pick<typeof studio, "models" | "datasets" | "recipes" | "jobs" | "folder">;
+  type State = Pick<typeof studio, "models" | "datasets" | "recipes" | "jobs" | "folder" | "teach">;
   const state = await get<State>("/state");
   Object.assign(studio, state, { online: true, ready: true });
   if (!studio.models.some((m) => m.id === studio.model))
@@ -71,7 +71,7 @@ export async function refreshFiles(): Promise<void> {
   studio.files = { sketch, reference };
 }
 
-export async function keep(role: "sketch" | "reference", file: Blob, name: string): Promise<Kept | undefined> {
+export async function keep(role: "sketch" | "reference" | "photo", file: Blob, name: string): Promise<Kept | undefined> {
   const kept = await trying(put<Kept>(`/files?role=${role}`, file, name));
   if (kept) await refreshFiles();
   return kept;

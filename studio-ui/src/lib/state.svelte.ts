@@ -55,8 +55,11 @@ export type Recipe = {
   kimg: number;
 };
 export type Kept = { id: string; role: string; name: string; sha256: string; starter?: boolean; notes: string[] };
-export type Page = "create" | "sketch" | "library" | "data" | "train";
-export const PAGES: Page[] = ["create", "sketch", "library", "data", "train"];
+export type Page = "create" | "sketch" | "head" | "library" | "data" | "train";
+export const PAGES: Page[] = ["create", "sketch", "head", "library", "data", "train"];
+
+/** Where what a verb makes was made. */
+export const PAGE_OF: Record<string, Page | undefined> = { generate: "create", translate: "sketch", lift: "head" };
 
 /** What a dropped picture brings back. */
 export type Restored = {
@@ -66,6 +69,8 @@ export type Restored = {
   model: string | null;
   sketch?: string | null;
   reference?: string | null;
+  /** The job that found the face in a photograph. */
+  found?: string | null;
   sha256: string | null;
 };
 
@@ -93,6 +98,8 @@ export const studio = $state({
   ready: false,
   online: true,
   folder: "",
+  /** The command that trains a model which knows shapes. */
+  teach: "",
   models: [] as Model[],
   datasets: [] as DataSet[],
   recipes: [] as Recipe[],
