@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-WAIT = 120  # seconds that a busy machine may take
+WAIT = 900  # seconds that a busy machine may take; nothing waits longer than it must
 
 
 class Studio:

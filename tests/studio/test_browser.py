@@ -1,21 +1,24 @@
-"""A designer at work: a real Chromium through every page, in both languages. Skipped where there is none (`apt-get install chromium`)."""
+"""A designer at work: a real Chromium through every page, in both languages. Skipped where there is none (`make browser`)."""
 
 from __future__ import annotations
 
+import base64
 import json
+import math
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lianpu import images, provenance
-from tests.studio.opened import Studio, studio, wait_for
+from lianpu import api, images, lifter, provenance
+from tests.studio.opened import Studio, studio, tiny_lifter, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = (
     os.environ.get("CHROMIUM")
@@ -23,16 +26,18 @@ CHROMIUM = (
     or shutil.which("chromium-browser")
     or shutil.which("google-chrome")
 )
+REQUIRED = os.environ.get("LIANPU_BROWSER") == "required"
 if not CHROMIUM:
-    pytest.skip(
-        "there is no Chromium on this machine (apt-get install chromium, or set CHROMIUM)", allow_module_level=True
-    )
+    reason = "there is no Chromium on this machine: make browser fetches Debian's, or set CHROMIUM"
+    if REQUIRED:
+        raise RuntimeError(reason)
+    pytest.skip(reason, allow_module_level=True)
 
 UI = Path(__file__).parents[2] / "studio-ui"
 AXE = UI / "node_modules" / "axe-core" / "axe.min.js"
 WORDS = {lang: json.loads((UI / "src" / "words" / f"{lang}.json").read_text("utf-8")) for lang in ("en", "zh")}
-PAGES = ("create", "sketch", "library", "data", "train")
-PATIENCE = 20_000  # ms
+PAGES = ("create", "sketch", "head", "library", "data", "train")
+PATIENCE = 600_000  # ms; nothing waits longer than it must
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +77,10 @@ class Window:
         found = self.page.locator(what).first
         found.wait_for(state=state)
         return found
+
+    def settled(self) -> None:
+        """Waits for its pictures."""
+        self.page.wait_for_function("() => [...document.images].every((image) => image.complete)")
 
     def close(self) -> None:
         self.context.close()
@@ -115,6 +124,7 @@ def lit(window: Window, which: int) -> bool:
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_the_first_coloured_mask_is_at_most_six_clicks_away(browser, tmp_path, lang):
     """From the link that `lianpu studio` prints, in a project that never was: counted, and one of them is the language's own page."""
+    began = time.monotonic()
     with studio(tmp_path / "new") as opened:
         window = Window(browser, opened, lang)
         window.see("[data-page=sketch]")
@@ -126,8 +136,10 @@ def test_the_first_coloured_mask_is_at_most_six_clicks_away(browser, tmp_path, l
         made = wait_for(
             lambda: [p for p in (tmp_path / "new" / "jobs").glob("*/out/*.png") if not p.name.startswith(".")]
         )
+        seconds = time.monotonic() - began
         window.close()
     assert window.clicks == 4
+    assert seconds < 300, "the brief: within five minutes"
     assert images.decode(made[0]).pixels.std(-1).max() > 10  # it has colours
     assert provenance.read_recipe(made[0])["verb"] == "translate"
 
@@ -290,9 +302,19 @@ def test_what_strangers_write_is_shown_and_never_run(window, opened):
 def test_every_page_is_accessible(browser, opened, lang, theme):
     """axe-core finds nothing serious."""
     if not AXE.is_file():
-        pytest.skip("axe-core is not here: make studio fetches it")
+        assert not REQUIRED, "axe-core is not here"
+        pytest.skip("axe-core is not here: make browser fetches it")
     opened.starters()
+    shutil.rmtree(opened.project / "models" / "tiny-lifter", ignore_errors=True)
     window = Window(browser, opened, lang, color_scheme=theme, bypass_csp=True)
+
+    def grave() -> list[Any]:
+        window.settled()
+        window.page.evaluate(AXE.read_text("utf-8") + "; 0")
+        found = window.page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
+        serious = [v for v in found["violations"] if v["impact"] in ("serious", "critical")]
+        return [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in serious]
+
     window.see("#cell-15 img")
     for page in PAGES:
         window.go(page)
@@ -302,15 +324,13 @@ def test_every_page_is_accessible(browser, opened, lang, theme):
             window.see("#result")
         if page == "library" and window.page.locator("#items .item").count():
             window.click("#items .item")
-        window.page.wait_for_timeout(300)
-        window.page.evaluate(AXE.read_text("utf-8") + "; 0")
-        found = window.page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
-        grave = [
-            (v["id"], [n["html"][:120] for n in v["nodes"]])
-            for v in found["violations"]
-            if v["impact"] in ("serious", "critical")
-        ]
-        assert not grave, (page, grave)
+        if page == "head":
+            window.see("#no-lifter")
+            assert not grave(), "head, without a model"
+            tiny_lifter(opened.project)
+            window.click(f"text={window.words['look_again']}")
+            window.see("#head[data-drawn]")
+        assert not grave(), page
     window.close()
 
 
@@ -321,10 +341,124 @@ def test_no_page_is_wider_than_its_window_or_left_untranslated(browser, opened, 
     window.see("#cell-15 img")
     for page in PAGES:
         window.go(page)
-        window.page.wait_for_timeout(300)
+        window.settled()
         assert window.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), page
         text = window.page.locator("main").inner_text() + window.page.locator("nav").inner_text()
         said = {line.strip() for line in text.splitlines()}
         sentences = {v for v in WORDS["en"].values() if len(v) > 3 and v not in WORDS["zh"].values()}
         assert not said & sentences, page
     window.close()
+
+
+# ------------------------------------------------------------------------------------------------------------------- heads
+
+
+@pytest.fixture(scope="module")
+def shaped(opened: Studio) -> lifter.Lifter:
+    """The model that knows shapes, which the studio knows too."""
+    tiny_lifter(opened.project)
+    return api.load_lifter(opened.project / "models" / "tiny-lifter", "cpu")
+
+
+def test_a_head_is_turned_lit_taken_along_and_dropped_back(shaped, window, opened):
+    page = window.page
+    window.go("head")
+    window.see("#head[data-drawn^='20 0 0 ']")
+    page.locator(".frame").focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowDown")
+    window.see("#head[data-drawn^='15 5 0 ']")
+    box = page.locator(".frame").bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 100 + box["width"] / 6, box["y"] + 100, steps=3)
+    page.mouse.up()
+    window.see("#head[data-drawn^='35 5 0 ']")
+    page.keyboard.press("r")
+    for name, value in {
+        "yaw": -30,
+        "pitch": 10,
+        "roll": 5,
+        "light-x": 0.5,
+        "light-y": -0.3,
+        "ambient": 0.4,
+        "diffuse": 0.6,
+    }.items():
+        page.locator(f"#{name}").fill(str(value))
+    view = "-30 10 5 0.5 -0.3 0.4 0.6"
+    for shown in ("albedo", "normal", "depth", "shading", "picture"):
+        window.click(f"[data-shown={shown}]")
+        window.see(f"#head[data-drawn='{view} {shown}']")
+    window.click("#draw-exact")
+    window.see("#exact")
+    window.see("code:has-text('lianpu lift')")
+    page.locator("input[value=stl]").check()
+    before = {job["id"] for job in opened.get("/api/state")["jobs"]}
+    window.click("#take-head")
+    job = wait_for(lambda: next((j for j in opened.get("/api/state")["jobs"] if j["id"] not in before), None))
+    opened.ended(job["id"])
+    out = opened.project / "jobs" / job["id"] / "out"
+    assert {p.name for p in (out / "meshes").iterdir()} == {"head.glb", "head.stl"}
+    content = next(out.glob("*yaw*.png")).read_bytes()
+    seed = page.locator("#seed").input_value()
+    page.keyboard.press("r")
+    window.click(f"text={window.words['front']}")
+    window.go("create")
+    drop(window, content, "head.png")
+    page.locator("[data-page=head][aria-current=page]").wait_for()
+    page.locator(".toast", has_text=window.words["again_same"]).wait_for()
+    window.see(f"#head[data-drawn='{view} picture']")
+    assert page.locator("#seed").input_value() == seed
+
+
+def test_a_photograph_becomes_a_head(shaped, browser, opened, tmp_path):
+    window = Window(browser, opened, "en")
+    (tmp_path / "warrior.png").write_bytes(images.encode_png(next(shaped.of_seed(40).seen([0], size=64))))
+    window.go("head")
+    window.see("#head[data-drawn]")
+    window.page.locator("#photo").set_input_files(str(tmp_path / "warrior.png"))
+    window.see(".searching progress")
+    window.see(".pick[aria-pressed=true]")  # found, and shown
+    window.see("code:has-text('warrior.png --steps 400')")
+    window.close()
+
+
+POSES = [(0, 0, 0), (30, 0, 0), (-45, 10, 0), (60, -20, 15), (-60, 30, -30), (15, -45, 60), (5, 5, -5), (-20, 60, 20)]
+LIGHTS = [(0, 0, 0.5, 0.5), (0.5, -0.3, 0.4, 0.6), (-1, 1, 0, 1), (1, 0, 0.2, 0.9)]
+
+
+def test_the_browser_draws_a_head_as_lianpu_does(shaped, browser, opened):
+    """PSNR of at least 35 dB over 8 poses and 4 lights."""
+    window = Window(browser, opened, "en")
+    window.go("head")
+    window.see("#head[data-drawn]")
+    lifted = shaped.of_seed(0)
+    worst = float("inf")
+    for pose in POSES:
+        for light in LIGHTS:
+            window.page.evaluate(
+                """(values) => {
+                    for (const [id, value] of Object.entries(values)) {
+                        const slider = document.getElementById(id);
+                        slider.value = value;
+                        slider.dispatchEvent(new Event('input', {bubbles: true}));
+                    }
+                }""",
+                dict(
+                    zip(
+                        ("yaw", "pitch", "roll", "light-x", "light-y", "ambient", "diffuse"),
+                        (*pose, *light),
+                        strict=True,
+                    )
+                ),
+            )
+            drawn = " ".join(f"{value:g}" for value in (*pose, *light))
+            window.see(f"#head[data-drawn='{drawn} picture']")
+            url = window.page.evaluate("() => document.getElementById('head').toDataURL('image/png')")
+            made = images.decode(base64.b64decode(url.partition(",")[2])).pixels.astype(float)
+            yaw, pitch, roll = pose
+            want = next(lifted.seen([yaw], pitch, roll, lifter.Lamp(*light)))
+            assert made.shape == want.shape == (128, 128, 3)
+            worst = min(worst, 10 * math.log10(255**2 / max(((made - want) ** 2).mean(), 1e-9)))
+    window.close()
+    assert worst >= 35, f"{worst:.1f} dB"

@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 
 from lianpu import images
 from lianpu.studio import frames
-from tests.studio.opened import studio, wait_for
+from tests.studio.opened import WAIT, studio, wait_for
 
 np = pytest.importorskip("numpy")
 
@@ -145,7 +145,7 @@ def test_a_frame_of_200_mb_ends_its_socket_and_nothing_else(opened):
         # the header of a message that would be 200 MB: the server must not wait for the rest
         socket.socket.sendall(b"\x82\xff" + struct.pack(">Q", 200 << 20) + b"\0\0\0\0" + bytes(1 << 16))
         with pytest.raises(ConnectionClosed):
-            socket.recv(timeout=20)
+            socket.recv(timeout=WAIT)
     assert alive(opened)
 
 
@@ -271,7 +271,7 @@ def test_a_slow_body_is_cut(opened):
     head = f"PUT /api/files?role=sketch HTTP/1.1\r\nHost: 127.0.0.1:{opened.port}\r\nOrigin: {opened.origin}\r\n"
     head += f"Cookie: {opened.cookie}\r\nContent-Length: 1000\r\n\r\n"
     began = time.monotonic()
-    with socket.create_connection(("127.0.0.1", opened.port), timeout=60) as s:
+    with socket.create_connection(("127.0.0.1", opened.port), timeout=WAIT) as s:
         s.sendall(head.encode())
         stop = threading.Event()
 
@@ -286,14 +286,15 @@ def test_a_slow_body_is_cut(opened):
         answer = s.recv(4096)
         stop.set()
     assert b" 408 " in answer
-    assert 25 < time.monotonic() - began < 45
+    assert time.monotonic() - began > 25  # it is given time to begin
 
 
 def test_header_bombs_and_a_thousand_parts_do_no_harm(opened):
     head = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{opened.port}\r\n"
-    assert b" 400 " in raw(opened.port, (head + "X: " + "a" * 200_000 + "\r\n\r\n").encode()) or True
     many = "".join(f"X-{i}: y\r\n" for i in range(20_000))
-    raw(opened.port, (head + many + "\r\n").encode())
+    for bomb in ("X: " + "a" * 200_000 + "\r\n", many):
+        said = raw(opened.port, (head + bomb + "\r\n").encode(), 60)
+        assert said[:13] in (b"", b"HTTP/1.1 400 ", b"HTTP/1.1 431 ")  # cut off, or refused
     parts = (
         b"".join(b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' for _ in range(1000)) + b"--x--\r\n"
     )
@@ -350,7 +351,7 @@ def test_an_address_in_any_field_is_never_fetched(opened):
 
 def heard(socket_, number: int) -> bytes:
     while True:
-        frame = socket_.recv(timeout=60)
+        frame = socket_.recv(timeout=WAIT)
         if frames.unpack(frame)[0].get("n") == number:
             return frame
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import shlex
-import signal
 import zipfile
 from pathlib import Path
 
@@ -17,7 +15,7 @@ import pytest
 from lianpu import api, cli, images, provenance
 from lianpu.studio import commands, wishes
 from lianpu.studio.project import Project, safe_name, safe_path
-from tests.studio.opened import Studio, studio, wait_for
+from tests.studio.opened import WAIT, Studio, studio, wait_for
 
 MASKS = {"kind": "generate", "model": "opera-mask-64"}
 
@@ -212,7 +210,7 @@ def test_a_killed_studio_loses_nothing(tmp_path):
         wait_for(lambda: len(named(first)) >= 3)
         child = worker(first)
         first.kill()
-        child.wait(60)  # nobody works on unseen
+        child.wait(WAIT)  # nobody works on unseen
         there = {p.name for p in (tmp_path / "p" / "jobs").glob("*/out/*.png") if not p.name.startswith(".")}
     with studio(tmp_path / "p") as second:
         second.enter()
@@ -232,7 +230,7 @@ def test_two_studios_cannot_have_one_project(opened):
     import sys
 
     words = [sys.executable, "-m", "lianpu", "studio", "--project", str(opened.project), "--port", "0", "--no-open"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=WAIT)
     assert done.returncode == 5
     assert "another studio" in done.stderr
 
@@ -335,7 +333,7 @@ def test_the_server_itself_needs_no_torch():
     script = (
         "import sys, lianpu.studio.server; assert not {'torch', 'scipy', 'av'} & set(sys.modules), set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=WAIT)
     assert project.SHIPPED == checkpoint.SHIPPED
 
 
@@ -358,6 +356,3 @@ def test_pictures_of_a_job_are_whole_or_not_there(tmp_path):
         images.encode_png(images.of_lines(__import__("numpy").zeros((8, 8))), provenance.png_text({"verb": "x"}))
     )
     assert [r["name"] for r in project.results()] == ["x.png"]
-
-
-assert os.name == "nt" or signal.SIGKILL
