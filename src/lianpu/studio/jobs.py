@@ -24,7 +24,7 @@ __all__ = ["FULL", "Full", "Hand", "Jobs"]
 
 FULL = 32  # jobs that may wait
 LIVE_FULL = 64  # live requests that may wait
-LIVE_SECONDS = 120.0
+LIVE_SECONDS = 600.0  # the first request waits until the worker has loaded torch, minutes on a slow disk
 OPEN = ("queued", "running")
 SAID = 200  # sentences kept of a job
 
