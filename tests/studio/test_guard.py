@@ -190,7 +190,8 @@ BAD = [
 @pytest.mark.parametrize("id", BAD)
 def test_an_id_is_never_a_path(opened, id):
     for path in (
-        f"/api/jobs/{id}", f"/api/jobs/{id}/run", f"/api/jobs/{id}/samples/0", f"/api/library/{id}/picture", f"/api/library/{id}/svg",
+        f"/api/jobs/{id}", f"/api/jobs/{id}/run", f"/api/jobs/{id}/samples/0", f"/api/jobs/{id}/files/x.glb",
+        f"/api/library/{id}/picture", f"/api/library/{id}/svg",
         f"/api/files/{id}/picture", f"/api/files/{id}/thumb", f"/api/sources/{id}", f"/{id}", f"/assets/{id}",
     ):  # fmt: skip
         answer, body = opened.ask("GET", path)
@@ -335,10 +336,17 @@ def test_an_address_in_any_field_is_never_fetched(opened):
             {"kind": "build", "source": address, "title": address, "licence": address, "origin": address},
             {"kind": "train", "data": address, "recipe": address, "kimg": 1, "device": address},
             {"kind": "look", "source": address, "url": address},
+            {"kind": "lift", "model": address, "face": {"seed": 1}},
+            {"kind": "lift", "model": "matcher", "face": {"picture": address}},
+            {"kind": "lift", "model": "matcher", "face": {"found": address}, "export": [address]},
         ]
         for wish in wishes:
             assert opened.ask("POST", "/api/jobs", wish)[0].status == 422
-        for ask in ({"kind": "colour", "reference": address}, {"kind": "receive", "path": address, "role": "sketch"}):
+        for ask in (
+            {"kind": "colour", "reference": address},
+            {"kind": "head", "model": address, "face": {"seed": 1}},
+            {"kind": "receive", "path": address, "role": "sketch"},
+        ):
             with page(opened) as socket_:
                 socket_.send(frames.pack({"n": 1, "key": "k", "ask": ask}))
                 assert frames.unpack(heard(socket_, 1))[0]["ok"] is False

@@ -270,8 +270,8 @@ def _json(body: bytes) -> Any:
 # ------------------------------------------------------------------------------------------------------ drawings, references
 
 
-async def _received(request: Request, project: Project) -> tuple[Path, str]:
-    """The body in a temporary file of the project, and its SHA-256."""
+async def _received(request: Request, project: Project, *, empty: bool = False) -> tuple[Path, str]:
+    """The body in a temporary file of the project, and its SHA-256. empty: whether nothing will do."""
     path = project.path / "files" / f".partial-{secrets.token_hex(8)}"
     digest = hashlib.sha256()
     try:
@@ -282,7 +282,7 @@ async def _received(request: Request, project: Project) -> tuple[Path, str]:
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-    if path.stat().st_size == 0:
+    if not empty and path.stat().st_size == 0:
         path.unlink()
         raise DataError("the file is empty.")
     return path, digest.hexdigest()
@@ -366,7 +366,7 @@ def _sources(app: FastAPI, project: Project, jobs: Jobs) -> None:
         _there(project.source(id))
         if project.source_files(id) >= SOURCE_FILES:
             raise HTTPException(413, f"more than {SOURCE_FILES} files.")
-        path, _ = await _received(request, project)
+        path, _ = await _received(request, project, empty=True)  # an empty file is for the quarantine to tell of
         place = project.source_place(id, _name_of(request))
         try:
             with files.writing(place):

@@ -11,6 +11,12 @@ let number = 0;
 let socket: WebSocket | null = null;
 let pause = 300;
 
+/** An address for a picture that was answered; that of the one it takes the place of is given back. */
+export function pictureOf(png: Uint8Array<ArrayBuffer>, old = ""): string {
+  if (old) URL.revokeObjectURL(old);
+  return URL.createObjectURL(new Blob([png], { type: "image/png" }));
+}
+
 function pack(head: object, body?: Uint8Array): ArrayBuffer {
   const text = new TextEncoder().encode(JSON.stringify(head));
   const frame = new Uint8Array(4 + text.length + (body?.length ?? 0));
