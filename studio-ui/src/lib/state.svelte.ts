@@ -43,7 +43,7 @@ export type DataSet = {
   pictures: number;
   groups: number;
   colours: Record<string, number>;
-  rights: { status: string };
+  rights: { status: string; licences?: Record<string, unknown> };
 };
 export type Recipe = {
   name: string;

@@ -12,8 +12,8 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
   return WORDS[studio.lang][key].replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
 }
 
-/** The word for a key that the server's answer makes; the text itself where there is none. */
+/** The word for a key that the server's answer makes; the text itself where there is none. Of a dotted name, dots are written _. */
 export function said(prefix: string, value: string | null | undefined): string {
-  const key = `${prefix}${value ?? ""}`;
+  const key = `${prefix}${value ?? ""}`.replaceAll(".", "_");
   return key in en ? t(key as Key) : String(value ?? "");
 }
