@@ -80,6 +80,7 @@ def test_every_command_shown_is_one_that_lianpu_takes(opened, tmp_path):
         {"kind": "translate", "sketches": ["abcd"], "references": ["abcd"], "symmetric": "left"},
         {**MASKS, "subjects": [{"seed": 1, "mix_seed": 2, "mix_from": 3}]},
         {"kind": "lift", "model": "abcd", "face": {"seed": 3}, "view": {"yaw": -30, "light": {"x": -1}}, "maps": ["depth"]},
+        {"kind": "measure", "run": "abcd", "data": "abcd"},
         {"kind": "lift", "model": "abcd", "face": {"seed": 3}, "view": {"pitch": -5, "roll": -1}, "turntable": True},
         {"kind": "lift", "model": "abcd", "face": {"picture": "abcd"}, "export": ["glb", "obj"], "height_mm": 300},
     ):  # fmt: skip
@@ -285,6 +286,13 @@ def test_training_is_paused_by_a_snapshot_and_goes_on(opened, drawn):
     opened.post(f"/api/jobs/{job['id']}/stop")
     opened.ended(job["id"], "stopped")
     assert job["id"] in [m["id"] for m in opened.get("/api/state")["models"]]
+    measured = opened.ended(opened.job({"kind": "measure", "run": job["id"], "data": data["id"], "n": 16})["id"])[
+        "result"
+    ]
+    assert measured["images"] > 200
+    values = {row["metric"]: row["value"] for row in measured["rows"]}
+    assert any(value is not None for value in values.values())
+    assert all(row["value"] is not None or row["note"] for row in measured["rows"])
     own = opened.ended(opened.job({"kind": "generate", "model": job["id"], "subjects": [{"seed": 1}]})["id"])
     item = next(i for i in named(opened).values() if i["job"] == own["id"])
     assert opened.post(f"/api/library/{item['id']}/again")["same"] is True  # found by what it is, not by a path

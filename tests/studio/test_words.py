@@ -11,7 +11,20 @@ import pytest
 UI = Path(__file__).parents[2] / "studio-ui" / "src"
 EN, ZH = (json.loads((UI / "words" / f"{lang}.json").read_text("utf-8")) for lang in ("en", "zh"))
 SOURCES = {p: p.read_text("utf-8") for p in UI.rglob("*") if p.suffix in (".svelte", ".ts")}
-MADE = ("page_", "job_", "state_", "err_", "style_", "augment_", "device_", "mix_", "symmetric_", "map_", "take_", "rec_")
+MADE = (
+    "page_",
+    "job_",
+    "state_",
+    "err_",
+    "style_",
+    "augment_",
+    "device_",
+    "mix_",
+    "symmetric_",
+    "map_",
+    "take_",
+    "rec_",
+)
 """Beginnings of keys that are put together from what the server says."""
 
 

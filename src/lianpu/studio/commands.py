@@ -18,6 +18,7 @@ from lianpu.studio.wishes import (
     Lift,
     Live,
     Look,
+    Measure,
     Paint,
     Subject,
     Train,
@@ -72,6 +73,15 @@ def _lines(wish: Wish | Live, project: Project, out: Path | None) -> Iterator[li
             words = ["lianpu", "train", "--data", project.dataset(wish.data) or wish.data, "--recipe", wish.recipe]
             words += ["-s", f"kimg={wish.kimg:g}", "--device", wish.device]
             yield [*words, "--out", out / "run" if out else "runs/x"]
+        case Measure():
+            words = [
+                "lianpu",
+                "evaluate",
+                _model(project, wish.run),
+                "--against",
+                project.dataset(wish.data) or wish.data,
+            ]
+            yield [*words, "--metrics", "all", "-n", wish.n]
 
 
 def _series(subjects: list[Subject]) -> Iterator[list[Subject]]:

@@ -18,7 +18,7 @@ from lianpu import files
 from lianpu.errors import LianpuError, ResourceError, UsageError
 from lianpu.studio import commands, frames
 from lianpu.studio.project import Project, new_id
-from lianpu.studio.wishes import Lift, Train, Wish
+from lianpu.studio.wishes import Lift, Measure, Train, Wish
 
 __all__ = ["FULL", "Full", "Hand", "Jobs"]
 
@@ -286,8 +286,9 @@ def shown(job: dict[str, Any]) -> dict[str, Any]:
 def require_there(wish: Wish, project: Project) -> None:
     """UsageError for a wish that names what is not there."""
     missing: list[str] = []
-    if isinstance(wish, Train):
+    if isinstance(wish, Train | Measure):
         missing += [] if project.dataset(wish.data) else ["data set"]
+        missing += ["model"] if isinstance(wish, Measure) and project.model(wish.run) is None else []
     else:
         model = getattr(wish, "model", None)
         missing += ["model"] if model is not None and project.model(model) is None else []

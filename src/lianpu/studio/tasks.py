@@ -28,6 +28,7 @@ from lianpu.studio.wishes import (
     Head,
     Lift,
     Look,
+    Measure,
     Paint,
     Preview,
     Subject,
@@ -108,6 +109,7 @@ def carry_out(project: Project, job: dict[str, Any], desk: Desk) -> dict[str, An
     files.remove_partial(folder)
     task = {
         Generate: _generate, Walk: _walk, Draw: _draw, Translate: _translate, Lift: _lift, Look: _look, Build: _build, Train: _train,
+        Measure: _measure,
     }[type(wish)]  # fmt: skip
     return task(project, wish, folder, desk) or {}
 
@@ -268,6 +270,16 @@ def _train(project: Project, wish: Train, folder: Path, desk: Desk) -> None:
         folder / "run", data=data, recipe=wish.recipe, settings=[f"kimg={wish.kimg:g}"], device=wish.device,
         report=_Reporter(desk),
     )  # fmt: skip
+
+
+def _measure(project: Project, wish: Measure, folder: Path, desk: Desk) -> dict[str, Any]:
+    name, data = project.model(wish.run), project.dataset(wish.data)
+    if name is None or data is None:
+        raise UsageError("this run has no model yet, or its data set is gone.")
+    images_seen = api.inspect(Path(name) / "model").get("images_seen", 0)
+    rows = api.evaluate(name, against=data, n=wish.n, device="cpu", progress=desk.count)
+    keys = ("metric", "value", "low", "high", "group", "note")
+    return {"images": images_seen, "rows": [{key: getattr(row, key) for key in keys} for row in rows]}
 
 
 # -------------------------------------------------------------------------------------------------------------------- live

@@ -19,6 +19,7 @@ __all__ = [
     "Lift",
     "Live",
     "Look",
+    "Measure",
     "Paint",
     "Preview",
     "Subject",
@@ -172,7 +173,16 @@ class Train(_Form):
     title: Title = ""
 
 
-Wish = Generate | Walk | Draw | Translate | Lift | Look | Build | Train
+class Measure(_Form):
+    """A run's newest model beside the data it learns from."""
+
+    kind: Literal["measure"] = "measure"
+    run: Id
+    data: Id
+    n: Annotated[int, Field(ge=16, le=2048)] = 256
+
+
+Wish = Generate | Walk | Draw | Translate | Lift | Look | Build | Train | Measure
 
 
 class Paint(_Form):
