@@ -49,6 +49,20 @@ def test_the_same_inputs_give_the_same_codes(network, phi, picture):
     assert not torch.equal(a, other)
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_pictures_found_together_are_found_as_each_alone(network, phi, picture, masked):
+    torch.manual_seed(0)
+    three = torch.cat([picture, picture.flip(3), torch.rand_like(picture)])
+    masks = (torch.rand(3, 1, 16, 16) > 0.3).float() if masked else None
+    together = inversion.invert(network, phi, three, mask=masks, steps=12)
+    for i in range(3):
+        mask = None if masks is None else masks[i : i + 1]
+        alone = inversion.invert(network, phi, three[i : i + 1], mask=mask, steps=12)
+        assert torch.allclose(together.ws[i : i + 1], alone.ws, atol=1e-4)
+        for name in ("error", "distance", "spread"):
+            assert torch.allclose(getattr(together, name)[i : i + 1], getattr(alone, name), atol=1e-4)
+
+
 def test_what_the_mask_hides_changes_nothing(network, phi, picture):
     mask = torch.ones(1, 1, 16, 16)
     mask[..., 4:9, 6:12] = 0

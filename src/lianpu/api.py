@@ -482,9 +482,11 @@ def inspect(path: Path) -> dict[str, Any]:
 
         return translations.facts(path)
     if (path / "experiment.json").is_file():
-        from lianpu.experiments import stages, yan2023
+        from lianpu.experiments import base, digan2024, stages, yan2023
 
-        plan = stages.states(yan2023.Yan2023.open(path))
+        known = base.read(path / "experiment.json") or {}
+        kind = digan2024.Digan2024 if known.get("name") == "digan2024" else yan2023.Yan2023
+        plan = stages.states(kind.open(path))
         counts = {s: sum(e["state"] == s for e in plan.values()) for s in ("done", "started", "waiting", "failed")}
         return {"what": "experiment", "path": str(path), **counts, "stages": {k: e["state"] for k, e in plan.items()}}
     if (path / "dataset.json").is_file():
@@ -756,6 +758,7 @@ def experiment(
     folder: Path,
     scale: str,
     *,
+    paper: str = "yan2023",
     rows: list[str] | None = None,
     seeds: list[int] | None = None,
     few: list[int] | None = None,
@@ -767,7 +770,8 @@ def experiment(
     dry_run: bool = False,
     report: Reporter,
 ) -> dict[str, Any]:
-    """Yan et al. 2023, repeated in `folder`, or gone on with; returns the plan: with predicted times for `dry_run`, else with states.
+    """A paper (yan2023 or digan2024) repeated in `folder`, or gone on with; returns the plan: with predicted times for `dry_run`, else with
+    states. few: training originals of yan2023's few-shot runs.
 
     The page, its CSV and JSON, in English and Chinese, are written anew after each finished stage. jobs: processes at once; by default
     one for each core on a CPU, one on a GPU.
@@ -776,20 +780,24 @@ def experiment(
     import os
 
     from lianpu import report as reporting
-    from lianpu.experiments import stages, yan2023
+    from lianpu.experiments import base, digan2024, stages, yan2023
 
-    run = yan2023.create(
-        folder, scale, rows=rows or (), seeds=seeds or (), few=few, data=data, device=device, force=force or dry_run
+    if paper == "digan2024" and few is not None:
+        raise UsageError("digan2024 has no few-shot runs.", fix="Leave --few-shot away.")
+    module: Any = {"yan2023": yan2023, "digan2024": digan2024}[paper]
+    options = {"few": few} if paper == "yan2023" else {}
+    run = module.create(
+        folder, scale, rows=rows or (), seeds=seeds or (), data=data, device=device, force=force or dry_run, **options
     )
     at_once = jobs or ((os.cpu_count() or 1) if run.device == "cpu" else 1)
     if at_once < 1:
         raise UsageError(f"--jobs is {jobs}; at least one process is needed.")
     if dry_run:
-        return yan2023.forecast(run, at_once, report.say)
-    yan2023.begin(run)
+        return module.forecast(run, at_once, report.say)
+    base.begin(run)
 
     def page() -> None:
-        facts = json.dumps(yan2023.summary(run), indent=1, ensure_ascii=False, default=str)
+        facts = json.dumps(module.summary(run), indent=1, ensure_ascii=False, default=str)
         files.atomic_write(folder / "summary.json", facts + "\n")
         for lang, name in (("en", "index.html"), ("zh", "index.zh.html")):
             reporting.write([folder], folder / name, lang=lang)
@@ -810,7 +818,7 @@ def experiment(
             error,
             "The page says what is there. Run the same command again: what failed is tried again.",
         )
-    return {"what": "plan", "experiment": "yan2023", "folder": str(folder), "stages": plan}
+    return {"what": "plan", "experiment": paper, "folder": str(folder), "stages": plan}
 
 
 def describe(error: BaseException) -> str:

@@ -758,7 +758,7 @@ def report(
 
 @app.command
 def experiment(
-    what: Literal["yan2023"],
+    what: Literal["yan2023", "digan2024"],
     /,
     *,
     scale: Literal["tiny", "paper", "rehearsal"],
@@ -784,6 +784,7 @@ def experiment(
     what
         yan2023: StyleGAN2, ADA, APA and Diffusion-GAN on opera masks (Tables 1 and 3),
         CoCosNet, SPADE and the matcher (Table 2), Figures 3 to 6, and a few-shot curve.
+        digan2024: DIGAN, LiftedGAN and the ablations on clay heads (Tables 1 to 3, Figures 2 to 4), against their true shape.
     scale
         tiny: a night on two CPU cores; paper: 256 px, needs CUDA; rehearsal: minutes, to see that all works.
     out
@@ -793,7 +794,7 @@ def experiment(
     seeds
         Seeds of the training runs: --seeds 0 1
     few_shot
-        Training originals of the few-shot runs: --few-shot 50 100 300; --no-few-shot for none.
+        yan2023: training originals of the few-shot runs: --few-shot 50 100 300; --no-few-shot for none.
     data
         Your own data set with a test split, instead of masks drawn from rules.
     jobs
@@ -815,6 +816,7 @@ def experiment(
     plan = api.experiment(
         folder,
         scale,
+        paper=what,
         rows=rows,
         seeds=seeds,
         few=few_shot,

@@ -1,4 +1,4 @@
-"""A picture as codes of a generator, so that what a model can do to its own pictures can be done to a photograph: first the one code w
+"""Pictures as codes of a generator, so that what a model can do to its own pictures can be done to a photograph: first the one code w
 that comes nearest (Karras et al. 2020b, Sec. 5.1), then a code for every layer, W+ (Abdal et al. 2019), held near what the model knows.
 """
 
@@ -31,18 +31,18 @@ Say = Callable[[int, int, float], None]
 
 
 class Inverted(NamedTuple):
-    """What a picture became."""
+    """What n pictures became."""
 
     ws: Tensor
-    """(1, num_ws, w_dim)"""
+    """(n, num_ws, w_dim)"""
     picture: Tensor
-    """(1, 3, r, r): what the model paints of it"""
-    error: float
-    """mean |difference| over the pixels that count, of a range of 2"""
-    distance: float
-    """mean squared difference of the features, over all layers, each of size 1"""
-    spread: float
-    """how far the codes lie from the model's centre, in its own spread: about 1 for the model's own pictures"""
+    """(n, 3, r, r): what the model paints of them"""
+    error: Tensor
+    """(n,): mean |difference| over the pixels that count, of a range of 2"""
+    distance: Tensor
+    """(n,): mean squared difference of the features, over all layers, each of size 1"""
+    spread: Tensor
+    """(n,): how far the codes lie from the model's centre, in its own spread: about 1 for the model's own pictures"""
 
 
 def invert(
@@ -56,18 +56,18 @@ def invert(
     say: Say = lambda step, steps, loss: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Inverted:
-    """Codes of `picture`, (1, 3, r, r) in [-1, 1]; the same inputs give the same codes.
+    """Codes of `picture`, (n, 3, r, r) in [-1, 1]; the same inputs give the same codes, and pictures do not touch one another.
 
-    mask: (1, 1, r, r), 1 where the picture counts and 0 where it is damaged or hidden: there the model's own pixels stand in for it, in
+    mask: (n, 1, r, r), 1 where the picture counts and 0 where it is damaged or hidden: there the model's own pixels stand in for it, in
     the pixels' difference and in the features', so that what lies there changes nothing.
     Half of the steps go to w, half to W+. Stopped is raised, with nothing written, where `stop` says so.
     """
     r = network.config.resolution
-    if picture.shape != (1, 3, r, r):
-        raise UsageError(f"the picture is {tuple(picture.shape)}, and the model paints (1, 3, {r}, {r}).")
+    if picture.shape[1:] != (3, r, r):
+        raise UsageError(f"the picture is {tuple(picture.shape)}, and the model paints (n, 3, {r}, {r}).")
     if steps < 2:
         raise UsageError(f"{steps} steps are too few to find a picture.", fix="Use 400, or 100 for a quick look.")
-    if mask is not None and not (mask > 0).any():
+    if mask is not None and not (mask > 0).flatten(1).any(1).all():
         raise UsageError("the mask hides the whole picture.", fix="Mark only what is damaged or hidden.")
     search = _Search(network, features, picture, mask, seed)
     first = steps // 2
@@ -83,7 +83,7 @@ def invert(
     optimiser = torch.optim.Adam([ws], lr=1.0, betas=(0.9, 0.999))
     for i in range(steps - first):
         _check(stop)
-        away = ((ws - held) / search.spread).square().mean()
+        away = ((ws - held) / search.spread).square().mean((1, 2))
         loss = search.step(optimiser, ws, i / (steps - first), HELD * away)
         say(first + i + 1, steps, loss)
     return search.found(ws.detach())
@@ -102,7 +102,8 @@ class _Search:
     ) -> None:
         self.network, self.features, self.mask, self.seed = network, features, mask, seed
         self.picture = picture
-        self.share = 1.0 if mask is None else float((mask > 0).float().mean())  # of the picture that counts
+        counts = torch.ones_like(picture[:, :1]) if mask is None else (mask > 0).float()
+        self.share = counts.mean((1, 2, 3))  # of each picture that counts
         with torch.no_grad():
             z = torch.randn(KNOWN, network.config.z_dim, generator=dice(seed, "invert")).to(picture)
             classes = network.config.classes
@@ -114,10 +115,10 @@ class _Search:
 
     @torch.no_grad()
     def nearest(self) -> Tensor:
-        """The best of some codes of the model's own, and of its centre: (1, 1, w_dim)."""
+        """For each picture the best of some codes of the model's own, and of its centre: (n, 1, w_dim)."""
         tried = torch.cat([self.centre, self.known[:TRIED].lerp(self.centre, 0.3)])
-        losses = [float(self.loss(self.paint(w[None]))) for w in tried]
-        return tried[losses.index(min(losses))][None].clone()
+        losses = torch.stack([self.loss(self.paint(w[None])) for w in tried])
+        return tried[losses.argmin(0)].clone()
 
     def paint(self, ws: Tensor) -> Tensor:
         return self.network.synthesis(ws.expand(-1, self.network.config.num_ws, -1), noise="const")
@@ -132,10 +133,11 @@ class _Search:
             return whole, self.features(whole)
 
     def parts(self, painted: Tensor) -> tuple[Tensor, Tensor]:
+        """Differences of pixels and of features, (n,) each; one painted picture may stand for all."""
         picture, told = self.compared(painted)
-        pixels = (painted - picture).abs().mean() / self.share
-        apart = [(a - b).square().mean() for a, b in zip(self.features(painted), told, strict=True)]
-        return pixels, torch.stack(apart).mean() / self.share
+        pixels = (painted - picture).abs().mean((1, 2, 3)) / self.share
+        apart = [(a - b).square().mean((1, 2, 3)) for a, b in zip(self.features(painted), told, strict=True)]
+        return pixels, torch.stack(apart).mean(0) / self.share
 
     def loss(self, painted: Tensor) -> Tensor:
         pixels, apart = self.parts(painted)
@@ -152,13 +154,13 @@ class _Search:
             group["lr"] = RATE * self.spread * ramp
         loss = self.loss(self.paint(ws))
         optimiser.zero_grad()
-        (loss + more).backward()
+        (loss + more).sum().backward()  # each picture's own: Adam knows no neighbours
         optimiser.step()
-        return float(loss.detach())
+        return float(loss.detach().mean())
 
     @torch.no_grad()
     def found(self, ws: Tensor) -> Inverted:
         painted = self.paint(ws)
         pixels, apart = self.parts(painted)
-        spread = float((ws - self.centre).square().mean().sqrt()) / self.spread
-        return Inverted(ws, painted, float(pixels), float(apart), spread)
+        spread = (ws - self.centre).square().mean((1, 2)).sqrt() / self.spread
+        return Inverted(ws, painted, pixels, apart, spread)

@@ -369,11 +369,11 @@ class Lifter:
         found = inversion.invert(
             self.network.G2D, phi, picture, mask=hidden, steps=steps, seed=seed, say=say, stop=stop
         )
-        centre = found.ws.mean(1)
         with torch.no_grad():
-            face = self.network(centre, found.ws - centre[:, None])
+            face = self.network.of_layers(found.ws)
         inverted = {
-            "picture": source.name, "steps": steps, "error": found.error, "distance": found.distance, "spread": found.spread,
+            "picture": source.name, "steps": steps,
+            **{name: float(getattr(found, name)) for name in ("error", "distance", "spread")},
             "features": {"name": phi.name, "sha256": phi.sha256}, "seed": seed, "mask": mask.name if mask else None,
             "notes": [*decoded.notes, *notes],
         }  # fmt: skip

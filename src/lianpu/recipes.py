@@ -258,6 +258,15 @@ RECIPES: dict[str, Recipe] = {
             )
             for name, (what, weights) in _OF_2024.items()
         ),
+        *(
+            Recipe(
+                f"digan2024-{row}",
+                f"{_LIFT_SAY[row]}; --teacher a 256 px model; 256 px as in the paper.",
+                config,
+                _NEEDS_A_GPU,
+            )
+            for row, config in _lifters(_DIGAN_2024).items()
+        ),
         Recipe(
             "opera-mask-64",
             "The shipped model: seven colours, ADA; on `data sample masks --n 7128 --seed 0 --size 64`, built with --test 0.",

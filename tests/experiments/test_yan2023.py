@@ -17,7 +17,7 @@ import pytest
 from lianpu import api, checkpoint, recipes
 from lianpu.data import check, records
 from lianpu.errors import CheckFailed, ResourceError, UsageError
-from lianpu.experiments import stages, yan2023
+from lianpu.experiments import base, stages, yan2023
 from lianpu.experiments.yan2023 import ROWS, SCALES, Yan2023
 from lianpu.metrics.classify import JudgeConfig
 from lianpu.progress import Progress
@@ -49,7 +49,7 @@ PAINT = ("matcher", "spade-vae", "cocosnet")
 
 def begin(folder: Path, **options) -> Yan2023:
     experiment = yan2023.create(folder, MINI, rows=TWO, device="cpu", **options)
-    yan2023.begin(experiment)
+    base.begin(experiment)
     return experiment
 
 
@@ -113,7 +113,7 @@ def painted(whole, tmp_path_factory) -> Yan2023:
     folder = tmp_path_factory.mktemp("painted") / "x"
     shutil.copytree(whole.folder, folder)
     experiment = yan2023.create(folder, MINI, rows=(*TWO, *PAINT), device="cpu")
-    yan2023.begin(experiment)
+    base.begin(experiment)
     before = stages.states(experiment)
     assert [name for name, e in before.items() if e["state"] != "done"] == [
         "evaluate-matcher", "train-spade-vae-seed0", "evaluate-spade-vae-seed0", "train-cocosnet-seed0", "evaluate-cocosnet-seed0",
@@ -344,7 +344,7 @@ def test_scales_are_complete(name, tmp_path):
 
 
 def _written(experiment: Yan2023) -> Path:
-    yan2023.begin(experiment)
+    base.begin(experiment)
     return experiment.folder
 
 

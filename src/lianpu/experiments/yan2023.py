@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from lianpu import __version__, checkpoint, config, files, images, recipes
-from lianpu.config import RunConfig
+from lianpu import __version__, checkpoint
 from lianpu.data import build, colour, records, subset
 from lianpu.data.folder import Folder
 from lianpu.data.samples import masks
-from lianpu.errors import DataError, LianpuError, ResourceError, UsageError, did_you_mean
-from lianpu.experiments import claims
-from lianpu.experiments.stages import Reporter, Stage, digest, states
+from lianpu.errors import UsageError
+from lianpu.experiments import base, claims
+from lianpu.experiments.base import SEED, Paper, extractors, portable, read
+from lianpu.experiments.stages import Reporter, Stage, states
 from lianpu.machine import machine, threads
 from lianpu.metrics.classify import JudgeConfig
 
@@ -32,9 +32,6 @@ ROWS = {"stylegan2": "StyleGAN2", "ada": "StyleGAN2-ADA", "apa": "StyleGAN2-APA"
 PAINTERS = {"matcher": "Matcher", "spade": "SPADE", "spade-vae": "SPADE-VAE", "cocosnet": "CoCosNet"}
 """The rows of Table 2, and two that it lacks: the matcher, which learns nothing, and SPADE with an encoder, which sees the reference."""
 NAMES = ROWS | PAINTERS
-SEED = 0  # of everything that is not a training run: masks, split, subsets, judge, pictures
-RULERS = ("inception-2015", "dinov2-vits14", "efficientnet-lite0", "vgg16", "alexnet", "lpips-alex")
-"""Weights that a measurement may use."""
 
 
 @dataclass(frozen=True)
@@ -108,49 +105,14 @@ MAY_CHANGE = ("rows", "seeds", "few", "device")
 
 
 @dataclass(frozen=True)
-class Yan2023:
-    """The experiment in a folder; `experiment.json` holds all of this."""
+class Yan2023(Paper):
+    """The experiment in a folder; its own data, if any, stands in for drawn masks."""
 
-    folder: Path
-    scale: Scale
-    rows: tuple[str, ...] = (*ROWS, *PAINTERS)
-    seeds: tuple[int, ...] = (0, 1)
+    NAME: ClassVar[str] = "yan2023"
+    SCALE: ClassVar[type] = Scale
+    MAY_CHANGE: ClassVar[tuple[str, ...]] = ("rows", "seeds", "few", "device")
+
     few: tuple[int, ...] = ()
-    own_data: str = ""
-    """A data set of one's own instead of drawn masks; it must have a test split."""
-    device: str = "cpu"
-
-    @classmethod
-    def open(cls, folder: Path) -> Yan2023:
-        """The experiment that lies in `folder`."""
-        values = _read(folder / "experiment.json")
-        if values is None or values.get("name") != "yan2023":
-            raise DataError(f"there is no experiment in {folder.name}.", str(folder), "lianpu experiment yan2023")
-        try:
-            scale = config.from_dict(Scale, values["scale"])
-            return cls(
-                folder,
-                scale,
-                tuple(values["rows"]),
-                tuple(values["seeds"]),
-                tuple(values["few"]),
-                str(values["own_data"]),
-                str(values["device"]),
-            )
-        except (KeyError, TypeError, LianpuError) as error:
-            raise DataError("experiment.json is damaged.", f"in {folder}: {error}", "Choose another --out.") from None
-
-    def facts(self) -> dict[str, Any]:
-        return {
-            "what": "experiment",
-            "name": "yan2023",
-            "scale": json.loads(json.dumps(asdict(self.scale))),
-            "rows": list(self.rows),
-            "seeds": list(self.seeds),
-            "few": list(self.few),
-            "own_data": self.own_data,
-            "device": self.device,
-        }
 
     # ------------------------------------------------------------------------------------------------------- the plan
 
@@ -167,10 +129,6 @@ class Yan2023:
         s = self.scale
         kimg, settings = (s.painter_kimg, s.painter_settings) if row in PAINTERS else (s.kimg, s.settings)
         return [f"kimg={kimg}", *settings]
-
-    def recipe(self, row: str) -> RunConfig:
-        """The settings of a row's runs, but for the seed."""
-        return config.override(recipes.find(self.called(row)).config, self.changes(row))
 
     def stages(self) -> list[Stage]:
         """In the order of their use: a night that ends early has whole rows, not halves of all."""
@@ -206,49 +164,11 @@ class Yan2023:
 
     # ------------------------------------------------------------------------------------------------------- places
 
-    @property
-    def data(self) -> Path:
-        return Path(self.own_data) if self.own_data else self.folder / "data"
-
     def trained_on(self, stage: Stage) -> Path:
         count = stage.facts.get("originals")
         return self.folder / "subsets" / f"{count}" if count else self.data
 
-    def run(self, stage: Stage) -> Path:
-        return self.folder / "runs" / str(stage.facts["run"])
-
-    def result(self, stage: Stage) -> Path:
-        return self.folder / "results" / f"{stage.name}.json"
-
     # ------------------------------------------------------------------------------------------------------- is it done?
-
-    def done(self, stage: Stage) -> bool:
-        """Whether the stage's files are there and were made from what its inputs are now."""
-        if stage.kind == "train":
-            return self._trained(stage)
-        result = _read(self.result(stage))
-        try:
-            return result is not None and result.get("inputs_sha256") == digest(self.inputs(stage))
-        except (LianpuError, OSError):
-            return False  # an input is not there
-
-    def _trained(self, stage: Stage) -> bool:
-        plan, model = _read(self.run(stage) / "config.json"), _read(self.run(stage) / "model" / "model.json")
-        if plan is None or model is None:
-            return False
-        wanted = self._wanted(stage, plan)
-        whole = wanted["batch"] * max(-(-round(wanted["kimg"] * 1000) // wanted["batch"]), 1)
-        same = wanted == plan.get("config")
-        return same and isinstance(model.get("images_seen"), int) and model["images_seen"] >= whole
-
-    def _wanted(self, stage: Stage, plan: dict[str, Any]) -> dict[str, Any]:
-        """The configuration that a run's config.json, `plan`, should hold. Which features its losses compare was settled when it began."""
-        wanted = json.loads(
-            json.dumps(config.to_dict(replace(self.recipe(stage.facts["row"]), seed=stage.facts["seed"])))
-        )
-        if wanted.get("features") == "auto" and isinstance(begun := plan.get("config"), dict):
-            wanted["features"] = begun.get("features")
-        return wanted
 
     def inputs(self, stage: Stage) -> dict[str, Any]:
         """What a stage's result is a function of; its digest is kept with the result."""
@@ -257,30 +177,25 @@ class Yan2023:
             drawn = {k: getattr(s, k) for k in ("originals", "drawn_at")}
             return {"own": self.own_data, "made": None if self.own_data else drawn, "size": self.resolution}
         info = records.read_info(self.data)
-        base = {"data": info["fingerprint"]}
+        known = {"data": info["fingerprint"]}
         if stage.kind == "data":
-            return {**base, "originals": stage.facts["originals"], "seed": SEED}
+            return {**known, "originals": stage.facts["originals"], "seed": SEED}
         if stage.kind == "judge":
-            return {**base, "judge": json.loads(json.dumps(asdict(s.judge))), "size": self.resolution}
-        judge = _read(self.folder / "results" / "judge.json")
-        asked = {"metrics": list(s.metrics), "n": s.n, "seed": SEED, "shown": s.shown, "extractors": _extractors()}
-        base |= {"judge": judge and judge["sha256"], **asked}
+            return {**known, "judge": json.loads(json.dumps(asdict(s.judge))), "size": self.resolution}
+        judge = read(self.folder / "results" / "judge.json")
+        asked = {"metrics": list(s.metrics), "n": s.n, "seed": SEED, "shown": s.shown, "extractors": extractors()}
+        known |= {"judge": judge and judge["sha256"], **asked}
         row = stage.facts["row"]
         if row in PAINTERS:
-            base |= {"painted": s.painted}
+            known |= {"painted": s.painted}
         if row not in ("real", "matcher"):
             model = checkpoint.read_model(self.run(stage) / "model")
-            base |= {"model": model.sha256, "trained on": records.read_info(self.trained_on(stage))["fingerprint"]}
-        return base
+            known |= {"model": model.sha256, "trained on": records.read_info(self.trained_on(stage))["fingerprint"]}
+        return known
 
     @property
     def resolution(self) -> int:
         return self.recipe(next(iter(ROWS))).net.resolution
-
-    def _keep(self, stage: Stage, facts: dict[str, Any]) -> None:
-        inputs = self.inputs(stage)
-        whole = {**facts, "stage": stage.name, "inputs": inputs, "inputs_sha256": digest(inputs), "lianpu": __version__}
-        files.atomic_write(self.result(stage), json.dumps(whole, indent=1, ensure_ascii=False, default=str) + "\n")
 
     # ------------------------------------------------------------------------------------------------------- the work
 
@@ -292,16 +207,16 @@ class Yan2023:
             return minutes is not None and time.monotonic() - began > 60 * minutes
 
         if stage.name == "data":
-            self._keep(stage, self._data(report))
+            self.keep(stage, self._data(report))
         elif stage.kind == "data":
             info = subset.take(self.data, stage.facts["originals"], self.trained_on(stage), seed=SEED)
-            self._keep(stage, {"pictures": info["pictures"], "originals": info["originals"], "rights": info["rights"]})
+            self.keep(stage, {"pictures": info["pictures"], "originals": info["originals"], "rights": info["rights"]})
         elif stage.kind == "judge":
             return self._judge(stage, report, over)
         elif stage.kind == "train":
-            return self._train(stage, report, minutes)
+            return self.train(stage, report, minutes)
         else:
-            self._keep(stage, self._evaluate(stage, report))
+            self.keep(stage, self._evaluate(stage, report))
         return True
 
     def _data(self, report: Reporter) -> dict[str, Any]:
@@ -340,33 +255,8 @@ class Yan2023:
         )
         if judge is None:
             return False
-        self._keep(stage, judge.facts)
+        self.keep(stage, judge.facts)
         return True
-
-    def _train(self, stage: Stage, report: Reporter, minutes: float | None) -> bool:
-        from lianpu.train import session
-
-        out = self.run(stage)
-        row = stage.facts["row"]
-        settings = [f"seed={stage.facts['seed']}", *self.changes(row)]
-        plan = _read(out / "config.json")
-        if plan is not None and plan.get("config") != self._wanted(stage, plan):
-            raise UsageError(
-                f"{out.name} was begun with other settings.",
-                f"run: {out}",
-                "Remove that folder, or choose another --out for this experiment.",
-            )
-        fresh = plan is None
-        session.train(
-            out,
-            data=self.trained_on(stage),
-            recipe=self.called(row),
-            settings=settings if fresh else None,
-            minutes=minutes,
-            device=self.device,
-            report=report,
-        )
-        return self._trained(stage)
 
     # ------------------------------------------------------------------------------------------------------- evaluation
 
@@ -414,19 +304,19 @@ class Yan2023:
         made = [shown.read(i) for i in order]
         facts: dict[str, Any] = {
             **stage.facts,
-            "rows": [_portable(asdict(row)) for row in rows],
+            "rows": [portable(asdict(row)) for row in rows],
             "figure": f"figures/{stage.name.removeprefix('evaluate-')}.png",
             "accuracy": asdict(self._judged(judge, made, real)),
         }
         if example:  # sketch, reference and result
             cells = [cell for i in range(min(s.shown // 3, len(made))) for cell in example(i, made[i])]
-            self._sheet(facts["figure"], cells, stage, columns=6)
+            self.sheet(facts["figure"], cells, stage, columns=6)
         else:
-            self._sheet(facts["figure"], made[: s.shown], stage)
+            self.sheet(facts["figure"], made[: s.shown], stage)
         if real:
             facts["judge"] = judge.facts
         elif row != "matcher":
-            facts |= self._cost(stage)
+            facts |= self.cost(stage)
         facts["seconds"] = round(time.monotonic() - began, 1)
         return facts
 
@@ -452,78 +342,6 @@ class Yan2023:
         pairing = f"first {want} of each colour by the rule (confidence at least {sure}), in the order of their seeds"
         return classify.row(judge, verdict, pairing=pairing, reference=0, group="judge, real" if real else "judge")
 
-    def _sheet(self, name: str, pictures: Sequence[np.ndarray], stage: Stage, columns: int = 8) -> None:
-        from lianpu import provenance
-
-        kind = "algorithmicMedia" if stage.facts["row"] == "real" else "trainedAlgorithmicMedia"
-        facts = {"verb": "experiment", "experiment": "yan2023", "stage": stage.name, "pictures": len(pictures)}
-        sheet = images.sheet(list(pictures), columns)
-        files.atomic_write(self.folder / name, images.encode_png(sheet, provenance.png_text(facts, kind)))
-
-    def _cost(self, stage: Stage) -> dict[str, Any]:
-        from lianpu.train import dryrun
-
-        out = self.run(stage)
-        log = list(_events(out / "run.jsonl"))
-        ticks = [e for e in log if e.get("event") == "tick"]
-        start = next((e for e in reversed(log) if e.get("event") == "start"), {})
-        chosen = self.recipe(stage.facts["row"])
-        one = dryrun.dry_run(chosen)
-        seconds, shown = float(ticks[-1]["seconds"]), int(ticks[-1]["images"])
-        model = checkpoint.read_model(out / "model")
-        return {
-            "cost": {
-                "seconds": seconds,
-                "images": shown,
-                "images_per_second": shown / seconds if seconds else None,
-                "starts": sum(e.get("event") == "start" for e in log),
-                "device": start.get("device"),
-                "threads": start.get("threads"),
-                "processes": start.get("processes"),
-                "torch": start.get("torch"),
-                "machine": machine(),
-                "parameters": one.parameters,
-                "flops_per_image": one.flops_per_image,
-            },
-            "recipe": {"name": self.called(stage.facts["row"]), "settings": self.changes(stage.facts["row"])},
-            "curve": [{k: t[k] for k in ("kimg", "p", "r_t", "loss/G", "loss/D") if k in t} for t in ticks],
-            "model": {"sha256": model.sha256, "images_seen": model.images_seen, "data": model.data},
-        }
-
-
-def _portable(value: Any) -> Any:
-    """Plain values without the folders of this machine: of a path its last two parts are kept."""
-    if isinstance(value, dict):
-        return {
-            k: "/".join(Path(v).parts[-2:]) if k == "path" and isinstance(v, str) else _portable(v)
-            for k, v in value.items()
-        }
-    return [_portable(v) for v in value] if isinstance(value, list) else value
-
-
-def _extractors() -> list[str]:
-    """The feature networks at hand (a name stands for one hash): an evaluation is done again when better ones arrive."""
-    from lianpu import weights
-
-    return [name for name in RULERS if weights.available(name)]
-
-
-def _events(log: Path) -> Iterator[dict[str, Any]]:
-    for line in log.read_text("utf-8", errors="replace").splitlines() if log.exists() else []:
-        try:
-            yield json.loads(line)
-        except ValueError:  # torn by a kill
-            continue
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    """A json object, or None where there is none to be read."""
-    try:
-        values = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return values if isinstance(values, dict) else None
-
 
 # ---------------------------------------------------------------------------------------------------------------- beginning
 
@@ -542,50 +360,23 @@ def create(
     """The experiment in `folder`: a new one, or the one that lies there, checked to be the same."""
     from lianpu.train.world import choose_device
 
-    if isinstance(scale, str):
-        if scale not in SCALES:
-            raise UsageError(f"there is no scale {scale!r}.", fix=did_you_mean(scale, SCALES))
-        scale = SCALES[scale]
+    scale = base.chosen(scale, SCALES, "scale") if isinstance(scale, str) else scale
     for row in rows:
-        if row not in NAMES:
-            raise UsageError(f"there is no row {row!r} in Tables 1 and 2.", fix=did_you_mean(row, NAMES))
+        base.chosen(row, NAMES, "row of Tables 1 and 2")
     chosen = choose_device(device)
-    if scale.needs_cuda and chosen.type != "cuda" and not force:
-        raise ResourceError(
-            f"the {scale.name} scale needs CUDA: {scale.about}.",
-            f"On {machine()} each of its runs would take years.",
-            "Use --scale tiny, or --force to do it all the same.",
-        )
     wanted = Yan2023(
         folder,
         scale,
         tuple(dict.fromkeys(rows)) or tuple(NAMES),
         tuple(dict.fromkeys(seeds)) or scale.seeds,
-        tuple(sorted(set(few))) if few is not None else scale.few,
         str(data.resolve()) if data else "",
         chosen.type if chosen.index is None else str(chosen),
+        tuple(sorted(set(few))) if few is not None else scale.few,
     )
     if data is not None:
         _fits(wanted)
-    if (folder / "experiment.json").exists():
-        was = Yan2023.open(folder)
-        for key, value in wanted.facts().items():
-            if key not in MAY_CHANGE and was.facts()[key] != value:
-                raise UsageError(
-                    f"the experiment in {folder.name} has another {key.replace('_', ' ')}.",
-                    str(folder),
-                    "Choose another --out.",
-                )
-    elif folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"{folder} holds something else.", fix="Choose another --out.")
+    base.checked(wanted, force)
     return wanted
-
-
-def begin(experiment: Yan2023) -> None:
-    """Writes `experiment.json`: from here on the folder knows what it is."""
-    files.atomic_write(
-        experiment.folder / "experiment.json", json.dumps(experiment.facts(), indent=1, ensure_ascii=False) + "\n"
-    )
 
 
 def _fits(wanted: Yan2023) -> None:
@@ -606,70 +397,28 @@ def forecast(experiment: Yan2023, jobs: int, say: Callable[[str], None] = lambda
     """The plan with predicted times. Each regime's speed is measured on this machine, now, on one process; so is the judge's."""
     from lianpu.train.world import choose_device
 
-    plan = states(experiment)
     device = choose_device(experiment.device)
     speeds: dict[str, float] = {}
     for row in experiment.rows:
         if row != "matcher":
-            speeds[row] = _training_speed(experiment.recipe(row), device, experiment.scale.threads)
+            speeds[row] = base.training_speed(experiment.recipe(row), device, experiment.scale.threads)
             say(f"{NAMES[row]}: {speeds[row]:.1f} pictures a second on one process")
-    train_seconds = {row: experiment.recipe(row).kimg * 1000 / speed for row, speed in speeds.items()}
     judging = _judge_speed(experiment, device)
     say(f"the judge: {judging:.1f} pictures a second")
     measuring = _feature_speed(experiment, device)
     say(f"features: {measuring:.1f} pictures a second" if measuring else "features: no network's weights are here")
     s = experiment.scale
-    reference = 4 * s.originals  # both halves, four pictures of each original
-    stages = []
-    for stage in experiment.stages():
-        seconds = None
-        if stage.kind == "train":
-            seconds = train_seconds[stage.facts["row"]]
-        elif stage.kind == "judge":
-            seconds = s.judge.train_per_class * len(colour.CLASSES) * s.judge.epochs / judging
-        elif stage.kind == "evaluate" and measuring:
-            seconds = (reference if stage.facts["row"] == "real" else s.n) / measuring
-        stages.append({"name": stage.name, "kind": stage.kind, "state": plan[stage.name]["state"], "seconds": seconds})
-    left = sum(s["seconds"] or 0 for s in stages if s["state"] != "done")
-    return {
-        "what": "plan",
-        "experiment": "yan2023",
-        "scale": experiment.scale.name,
-        "about": experiment.scale.about,
-        "device": experiment.device,
-        "machine": machine(),
-        "jobs": jobs,
-        "images_per_second": speeds,
-        "stages": stages,
-        "total_seconds": left / jobs,
-        "note": "with the machine as busy as now; drawing the data, pairs and intervals come on top: about two minutes an evaluation",
-    }
 
+    def seconds(stage: Stage) -> float | None:
+        if stage.kind == "judge":
+            return s.judge.train_per_class * len(colour.CLASSES) * s.judge.epochs / judging
+        if stage.kind == "evaluate" and measuring:
+            return (
+                4 * s.originals if stage.facts["row"] == "real" else s.n
+            ) / measuring  # four pictures of each original
+        return None
 
-def _training_speed(chosen: RunConfig, device: Any, count: int) -> float:
-    """Pictures a second over one whole cycle of the lazy regularisers, on noise, the policy at half strength."""
-    import math
-
-    import torch
-
-    from lianpu.train.kinds import kind_of
-    from lianpu.train.loop import Loop
-    from lianpu.train.world import World
-
-    with threads(count):
-        world = World(device=device)
-        task, batch, every = kind_of(chosen).rehearse(chosen, world)
-        loop = Loop(task, world, batch=chosen.batch, seed=0, kimg=1, tick_kimg=1, snapshot_kimg=1)
-        steps = math.lcm(*every.values())
-        loop.step(batch)
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        began = time.perf_counter()
-        for _ in range(steps):
-            loop.step(batch)
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        return steps * chosen.batch / (time.perf_counter() - began)
+    return base.forecast(experiment, jobs, speeds, seconds)
 
 
 def _judge_speed(experiment: Yan2023, device: Any) -> float:
@@ -734,7 +483,7 @@ def summary(experiment: Yan2023) -> dict[str, Any]:
     results = {
         stage.name: (stage, result)
         for stage in experiment.stages()
-        if plan[stage.name]["state"] == "done" and (result := _read(experiment.result(stage))) is not None
+        if plan[stage.name]["state"] == "done" and (result := read(experiment.result(stage))) is not None
     }
     evaluated = [
         {k: v for k, v in r.items() if k not in ("inputs", "stage")} | {"stage": name}
@@ -746,17 +495,7 @@ def summary(experiment: Yan2023) -> dict[str, Any]:
     few = [e for e in evaluated if e["row"] != "real" and e["originals"]]
     real = next((e for e in evaluated if e["row"] == "real"), None)
     headline = _headline(evaluated)
-    missing = [
-        {
-            "what": {"en": name, "zh": name},
-            "why": {
-                "en": entry["error"] or "not run yet: the experiment has not come to its end",
-                "zh": entry["error"] or "尚未运行：实验还没有结束",
-            },
-        }
-        for name, entry in plan.items()
-        if entry["state"] != "done"
-    ]
+    missing = base.missing(plan)
     data = results.get("data", (None, None))[1]
     return {
         **experiment.facts(),

@@ -299,6 +299,11 @@ class Digan(nn.Module):
         """The face of each code w (n, w_dim); `G2D.mapping` makes them. details: see `paint`."""
         return self.G3D(w, self.G2D, details)
 
+    def of_layers(self, ws: Tensor) -> Face:
+        """The face of a code for each layer, (n, num_ws, w_dim), as `inversion` finds them: of their mean, and what layers differ by."""
+        centre = ws.mean(1)
+        return self(centre, ws - centre[:, None])
+
     def look(self, face: Face, view: Tensor, light: Tensor) -> views.Seen:
         """The face from a raw view (n, 6) in a raw light (n, 4)."""
         return self.G3D.look(face, view, light)

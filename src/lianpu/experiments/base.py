@@ -1,0 +1,372 @@
+"""What a paper's experiment is, whichever paper it is: a folder, rows and seeds, runs that train and go on, and results that know what
+they were made from. `stages` runs it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
+
+from lianpu import __version__, checkpoint, config, files, images, recipes
+from lianpu.config import RunConfig
+from lianpu.errors import DataError, LianpuError, ResourceError, UsageError, did_you_mean
+from lianpu.experiments.stages import Reporter, Stage, digest, states
+from lianpu.machine import machine, threads
+
+__all__ = [
+    "SEED", "Paper", "begin", "checked", "chosen", "extractors", "forecast", "missing", "portable", "read", "training_speed",
+]  # fmt: skip
+
+S = TypeVar("S")
+
+SEED = 0  # of everything that is not a training run: data, split, pictures
+RULERS = ("inception-2015", "dinov2-vits14", "efficientnet-lite0", "vgg16", "alexnet", "lpips-alex")
+"""Weights that a measurement may use."""
+CURVES = ("kimg", "p", "r_t", "loss/G", "loss/D", "loss/G3D", "yaw", "relief")
+"""What is kept of a run's ticks."""
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The experiment in a folder; `experiment.json` holds all of this."""
+
+    NAME: ClassVar[str]
+    SCALE: ClassVar[type]
+    MAY_CHANGE: ClassVar[tuple[str, ...]] = ("rows", "seeds", "device")
+    """What may differ when the experiment goes on; anything else would make it another."""
+
+    folder: Path
+    scale: Any
+    rows: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+    own_data: str = ""
+    """A data set of one's own; it must have a test split."""
+    device: str = "cpu"
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """The experiment that lies in `folder`."""
+        values = read(folder / "experiment.json")
+        if values is None or values.get("name") != cls.NAME:
+            raise DataError(f"there is no experiment in {folder.name}.", str(folder), f"lianpu experiment {cls.NAME}")
+        try:
+            kept = {f.name: values[f.name] for f in fields(cls) if f.name not in ("folder", "scale")}
+            plain = {k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}
+            return cls(folder, config.from_dict(cls.SCALE, values["scale"]), **plain)
+        except (KeyError, TypeError, LianpuError) as error:
+            raise DataError("experiment.json is damaged.", f"in {folder}: {error}", "Choose another --out.") from None
+
+    def facts(self) -> dict[str, Any]:
+        """What `experiment.json` holds."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("folder", "scale")}
+        scale = json.loads(json.dumps(asdict(self.scale)))
+        plain = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+        return {"what": "experiment", "name": self.NAME, "scale": scale, **plain}
+
+    # ------------------------------------------------------------------------------------------------------- the plan
+
+    def stages(self) -> list[Stage]:
+        raise NotImplementedError
+
+    def called(self, row: str) -> str:
+        """The recipe of a row's runs."""
+        raise NotImplementedError
+
+    def changes(self, row: str) -> list[str]:
+        """What its runs have otherwise than the recipe, but for the seed."""
+        raise NotImplementedError
+
+    def recipe(self, row: str) -> RunConfig:
+        """The settings of a row's runs, but for the seed."""
+        return config.override(recipes.find(self.called(row)).config, self.changes(row))
+
+    # ------------------------------------------------------------------------------------------------------- places
+
+    @property
+    def data(self) -> Path:
+        return Path(self.own_data) if self.own_data else self.folder / "data"
+
+    def trained_on(self, stage: Stage) -> Path | None:
+        """The data set that a run is trained on; None where it learns from a teacher."""
+        return self.data
+
+    def teacher(self, stage: Stage) -> Path | None:
+        """The model that a run learns from; None where it learns from data."""
+        return None
+
+    def run(self, stage: Stage) -> Path:
+        return self.folder / "runs" / str(stage.facts["run"])
+
+    def result(self, stage: Stage) -> Path:
+        return self.folder / "results" / f"{stage.name}.json"
+
+    # ------------------------------------------------------------------------------------------------------- is it done?
+
+    def done(self, stage: Stage) -> bool:
+        """Whether the stage's files are there and were made from what its inputs are now."""
+        if stage.kind == "train":
+            return self.trained(stage)
+        result = read(self.result(stage))
+        try:
+            return result is not None and result.get("inputs_sha256") == digest(self.inputs(stage))
+        except (LianpuError, OSError):
+            return False  # an input is not there
+
+    def inputs(self, stage: Stage) -> dict[str, Any]:
+        """What a stage's result is a function of; its digest is kept with the result."""
+        raise NotImplementedError
+
+    def trained(self, stage: Stage) -> bool:
+        """Whether a run has come to its end with the settings it should have."""
+        plan, model = read(self.run(stage) / "config.json"), read(self.run(stage) / "model" / "model.json")
+        if plan is None or model is None:
+            return False
+        wanted = self._wanted(stage, plan)
+        whole = wanted["batch"] * max(-(-round(wanted["kimg"] * 1000) // wanted["batch"]), 1)
+        same = wanted == plan.get("config")
+        return same and isinstance(model.get("images_seen"), int) and model["images_seen"] >= whole
+
+    def _wanted(self, stage: Stage, plan: dict[str, Any]) -> dict[str, Any]:
+        """The configuration that a run's config.json, `plan`, should hold. Which features its losses compare, and the teacher's sizes, were
+        settled when it began.
+        """
+        wanted = json.loads(
+            json.dumps(config.to_dict(replace(self.recipe(stage.facts["row"]), seed=stage.facts["seed"])))
+        )
+        if isinstance(begun := plan.get("config"), dict):
+            if wanted.get("features") == "auto":
+                wanted["features"] = begun.get("features")
+            if "teacher" in wanted["net"] and isinstance(begun.get("net"), dict):
+                wanted["net"]["teacher"] = begun["net"].get("teacher")
+        return wanted
+
+    def keep(self, stage: Stage, facts: dict[str, Any]) -> None:
+        """Writes a stage's result."""
+        inputs = self.inputs(stage)
+        whole = {**facts, "stage": stage.name, "inputs": inputs, "inputs_sha256": digest(inputs), "lianpu": __version__}
+        files.atomic_write(self.result(stage), json.dumps(whole, indent=1, ensure_ascii=False, default=str) + "\n")
+
+    # ------------------------------------------------------------------------------------------------------- the work
+
+    def perform(self, stage: Stage, report: Reporter, minutes: float | None) -> bool:
+        """Does a stage, or goes on with it; False where the time was up before its end."""
+        raise NotImplementedError
+
+    def train(self, stage: Stage, report: Reporter, minutes: float | None) -> bool:
+        """Begins a run or goes on with it."""
+        from lianpu.train import session
+
+        out = self.run(stage)
+        row = stage.facts["row"]
+        settings = [f"seed={stage.facts['seed']}", *self.changes(row)]
+        plan = read(out / "config.json")
+        if plan is not None and plan.get("config") != self._wanted(stage, plan):
+            raise UsageError(
+                f"{out.name} was begun with other settings.",
+                f"run: {out}",
+                "Remove that folder, or choose another --out for this experiment.",
+            )
+        fresh = plan is None
+        session.train(
+            out,
+            data=self.trained_on(stage),
+            recipe=self.called(row),
+            settings=settings if fresh else None,
+            minutes=minutes,
+            device=self.device,
+            report=report,
+            teacher=None if (teacher := self.teacher(stage)) is None else str(teacher),
+        )
+        return self.trained(stage)
+
+    def sheet(self, name: str, pictures: Sequence[np.ndarray], stage: Stage, columns: int = 8) -> None:
+        """Pictures side by side in a file of the experiment."""
+        from lianpu import provenance
+
+        kind = "algorithmicMedia" if stage.facts["row"] == "real" else "trainedAlgorithmicMedia"
+        facts = {"verb": "experiment", "experiment": self.NAME, "stage": stage.name, "pictures": len(pictures)}
+        sheet = images.sheet(list(pictures), columns)
+        files.atomic_write(self.folder / name, images.encode_png(sheet, provenance.png_text(facts, kind)))
+
+    def cost(self, stage: Stage) -> dict[str, Any]:
+        """What a run took, what it was told, and how it went."""
+        from lianpu.train import dryrun
+
+        out = self.run(stage)
+        log = list(_events(out / "run.jsonl"))
+        ticks = [e for e in log if e.get("event") == "tick"]
+        start = next((e for e in reversed(log) if e.get("event") == "start"), {})
+        chosen = self.recipe(stage.facts["row"])
+        one = dryrun.dry_run(chosen)
+        seconds, shown = float(ticks[-1]["seconds"]), int(ticks[-1]["images"])
+        model = checkpoint.read_model(out / "model")
+        return {
+            "cost": {
+                "seconds": seconds,
+                "images": shown,
+                "images_per_second": shown / seconds if seconds else None,
+                "starts": sum(e.get("event") == "start" for e in log),
+                "device": start.get("device"),
+                "threads": start.get("threads"),
+                "processes": start.get("processes"),
+                "torch": start.get("torch"),
+                "machine": machine(),
+                "parameters": one.parameters,
+                "flops_per_image": one.flops_per_image,
+            },
+            "recipe": {"name": self.called(stage.facts["row"]), "settings": self.changes(stage.facts["row"])},
+            "curve": [{k: t[k] for k in CURVES if k in t} for t in ticks],
+            "model": {"sha256": model.sha256, "images_seen": model.images_seen, "data": model.data},
+        }
+
+
+def portable(value: Any) -> Any:
+    """Plain values without the folders of this machine: of a path its last two parts are kept."""
+    if isinstance(value, dict):
+        return {
+            k: "/".join(Path(v).parts[-2:]) if k == "path" and isinstance(v, str) else portable(v)
+            for k, v in value.items()
+        }
+    return [portable(v) for v in value] if isinstance(value, list) else value
+
+
+def extractors() -> list[str]:
+    """The feature networks at hand (a name stands for one hash): an evaluation is done again when better ones arrive."""
+    from lianpu import weights
+
+    return [name for name in RULERS if weights.available(name)]
+
+
+def _events(log: Path) -> Iterator[dict[str, Any]]:
+    for line in log.read_text("utf-8", errors="replace").splitlines() if log.exists() else []:
+        try:
+            yield json.loads(line)
+        except ValueError:  # torn by a kill
+            continue
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """A json object, or None where there is none to be read."""
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return values if isinstance(values, dict) else None
+
+
+# ---------------------------------------------------------------------------------------------------------------- beginning
+
+
+def checked(wanted: Paper, force: bool) -> Paper:
+    """The same, if this machine may run it and its folder is free or holds the same experiment."""
+    folder = wanted.folder
+    if wanted.scale.needs_cuda and not wanted.device.startswith("cuda") and not force:
+        raise ResourceError(
+            f"the {wanted.scale.name} scale needs CUDA: {wanted.scale.about}.",
+            f"On {machine()} each of its runs would take years.",
+            "Use --scale tiny, or --force to do it all the same.",
+        )
+    if (folder / "experiment.json").exists():
+        was = wanted.open(folder).facts()
+        for key, value in wanted.facts().items():
+            if key not in wanted.MAY_CHANGE and was[key] != value:
+                raise UsageError(
+                    f"the experiment in {folder.name} has another {key.replace('_', ' ')}.",
+                    str(folder),
+                    "Choose another --out.",
+                )
+    elif folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"{folder} holds something else.", fix="Choose another --out.")
+    return wanted
+
+
+def begin(experiment: Paper) -> None:
+    """Writes `experiment.json`: from here on the folder knows what it is."""
+    files.atomic_write(
+        experiment.folder / "experiment.json", json.dumps(experiment.facts(), indent=1, ensure_ascii=False) + "\n"
+    )
+
+
+def chosen(name: str, known: Mapping[str, S], what: str) -> S:
+    """What bears that name; a UsageError with the nearest names."""
+    if name not in known:
+        raise UsageError(f"there is no {what} {name!r}.", fix=did_you_mean(name, known))
+    return known[name]
+
+
+# ---------------------------------------------------------------------------------------------------------------- forecast
+
+
+def forecast(
+    experiment: Paper, jobs: int, speeds: dict[str, float], seconds: Callable[[Stage], float | None]
+) -> dict[str, Any]:
+    """The plan with predicted times. speeds: training pictures a second of each row; seconds: of a stage that trains nothing."""
+    plan = states(experiment)
+    stages = []
+    for stage in experiment.stages():
+        row = stage.facts.get("row")
+        known = experiment.recipe(row).kimg * 1000 / speeds[row] if stage.kind == "train" else seconds(stage)
+        stages.append({"name": stage.name, "kind": stage.kind, "state": plan[stage.name]["state"], "seconds": known})
+    left = sum(s["seconds"] or 0 for s in stages if s["state"] != "done")
+    return {
+        "what": "plan",
+        "experiment": experiment.NAME,
+        "scale": experiment.scale.name,
+        "about": experiment.scale.about,
+        "device": experiment.device,
+        "machine": machine(),
+        "jobs": jobs,
+        "images_per_second": speeds,
+        "stages": stages,
+        "total_seconds": left / jobs,
+        "note": "with the machine as busy as now; drawing the data, pairs and intervals come on top: about two minutes an evaluation",
+    }
+
+
+def training_speed(chosen: RunConfig, device: Any, count: int) -> float:
+    """Pictures a second over one whole cycle of the lazy regularisers, on noise, the policy at half strength."""
+    import torch
+
+    from lianpu.train.kinds import kind_of
+    from lianpu.train.loop import Loop
+    from lianpu.train.world import World
+
+    with threads(count):
+        world = World(device=device)
+        task, batch, every = kind_of(chosen).rehearse(chosen, world)
+        loop = Loop(task, world, batch=chosen.batch, seed=0, kimg=1, tick_kimg=1, snapshot_kimg=1)
+        steps = math.lcm(*every.values())
+        loop.step(batch)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        began = time.perf_counter()
+        for _ in range(steps):
+            loop.step(batch)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        return steps * chosen.batch / (time.perf_counter() - began)
+
+
+# ---------------------------------------------------------------------------------------------------------------- the result
+
+
+def missing(plan: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The stages that are not done, and why, in both languages."""
+    return [
+        {
+            "what": {"en": name, "zh": name},
+            "why": {
+                "en": entry["error"] or "not run yet: the experiment has not come to its end",
+                "zh": entry["error"] or "尚未运行：实验还没有结束",
+            },
+        }
+        for name, entry in plan.items()
+        if entry["state"] != "done"
+    ]

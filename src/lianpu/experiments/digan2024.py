@@ -1,0 +1,481 @@
+"""Yan et al. 2024 as one command: teachers, DIGAN, LiftedGAN and the ablations trained alike on clay heads, and measured by what the paper
+measures (Tables 1 to 3) and by what it could not: the truth, for the shape of these heads is known. `tiny` is a night on two cores,
+`paper` needs GPUs, `rehearsal` is a few minutes.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lianpu import __version__, checkpoint
+from lianpu.data import build, records
+from lianpu.data.folder import Folder
+from lianpu.data.samples import heads
+from lianpu.experiments import base
+from lianpu.experiments.base import SEED, Paper, extractors, portable, read
+from lianpu.experiments.stages import Reporter, Stage, states
+from lianpu.machine import machine
+
+__all__ = ["LIFTERS", "NAMES", "PAINTERS", "SCALES", "Digan2024", "Scale", "create", "forecast", "summary"]
+
+PAINTERS = {"teacher": "StyleGAN2", "ada": "ADA", "apa": "APA", "diffusion": "Diffusion-GAN"}
+"""The rows of Table 1 that know no shapes; the first is the teacher of all that do."""
+LIFTERS = {
+    "digan": "DIGAN", "liftedgan": "LiftedGAN", "digan-wo-flip": "wo_flip", "digan-wo-idt": "wo_idt", "digan-wo-rega": "wo_rega",
+}  # fmt: skip
+"""Those that do: Tables 2 and 3."""
+NAMES = PAINTERS | LIFTERS
+MAIN = ("digan", "liftedgan")
+"""Trained with every seed; the others with the first."""
+HELD = SEED + 1  # series of the held-out heads: other identities than those of the data set
+METRICS = ("fid", "kid", "fd", "kd", "precision", "recall")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large the experiment is."""
+
+    name: str
+    about: str
+    lifter: str
+    """Which recipes: tiny-64 stands for tiny-64-digan, tiny-64-liftedgan, ..."""
+    painter: str
+    """The same of those that know no shapes: tiny-64 stands for tiny-64-ada, ..."""
+    teacher: str
+    """The teacher's recipe."""
+    kimg: float
+    """Thousands of pictures that the teacher and its rivals are shown."""
+    lifter_kimg: float
+    """Thousands of faces each lifter is shown."""
+    heads: int
+    """Pictures of heads drawn to train the teacher, two of each head."""
+    held: int = 120
+    """Heads held out, of which the shape is measured, two pictures of each."""
+    test: float = 0.1
+    """Share of the pictures kept from the teacher, for distances."""
+    n: int = 2048
+    """Pictures of each row that are compared with those."""
+    turned: int = 120
+    """New faces that are turned, and true heads for the ceiling."""
+    steps: int = 400
+    """Of the search for a held-out picture among the teacher's codes."""
+    settings: tuple[str, ...] = ()
+    """Changes of the recipes of those that know no shapes, key=value."""
+    lifter_settings: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (0, 1, 2)
+    shown: int = 6
+    """Faces of each lifter in the figures: the first, unselected."""
+    threads: int = 1
+    """Of each process on a CPU."""
+    needs_cuda: bool = False
+
+
+_SMALL = ("net.channel_base=256", "net.channel_max=16", "net.z_dim=16", "net.w_dim=16", "batch=8", "tick_kimg=0.08", "snapshot_kimg=0.08",
+          "samples=8")  # fmt: skip
+_SHORT = ("net.hidden=16", "net.width=4", "tick_kimg=0.016", "snapshot_kimg=0.016", "samples=2")
+SCALES: dict[str, Scale] = {
+    s.name: s
+    for s in (
+        Scale(
+            "tiny", "64 px, 200 kimg a teacher, 12 kimg a lifter, three seeds; about a night on two CPU cores", "tiny-64", "tiny-64",
+            "tiny-64-heads-teacher", 200, 12, 10000,
+        ),
+        Scale(
+            "paper", "256 px as the recipes say; needs CUDA", "digan2024", "yan2023", "digan2024-celeba-teacher", 25000, 240, 20000,
+            held=500, n=10000, turned=1000, steps=1000, threads=0, needs_cuda=True,
+        ),
+        Scale(
+            "rehearsal", "64 px, 0.2 kimg a run: shows in minutes that everything works, and nothing about the methods", "tiny-64",
+            "tiny-64", "tiny-64-heads-teacher", 0.16, 0.032, 80, held=4, test=0.25, n=16, turned=4, steps=8, settings=_SMALL,
+            lifter_settings=_SHORT, seeds=(0,), shown=2,
+        ),
+    )
+}  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------------------ the experiment
+
+
+@dataclass(frozen=True)
+class Digan2024(Paper):
+    """The experiment in a folder. With data of one's own there is no truth: then only what the paper measures is measured."""
+
+    NAME: ClassVar[str] = "digan2024"
+    SCALE: ClassVar[type] = Scale
+
+    # ------------------------------------------------------------------------------------------------------- the plan
+
+    def called(self, row: str) -> str:
+        s = self.scale
+        return s.teacher if row == "teacher" else f"{s.painter if row in PAINTERS else s.lifter}-{row}"
+
+    def changes(self, row: str) -> list[str]:
+        s = self.scale
+        if row in LIFTERS:
+            return [f"kimg={s.lifter_kimg}", *s.lifter_settings]
+        return [f"kimg={s.kimg}", *s.settings]
+
+    def stages(self) -> list[Stage]:
+        """The teacher first, then what stands on it, DIGAN before all; the teacher's rivals last."""
+        found = [
+            Stage("data", "data"),
+            Stage("evaluate-real", "evaluate", ("data",), {"row": "real"}),
+            *self._pair("teacher", SEED, ("data",)),
+        ]
+        if not self.own_data and self._lifters:
+            found.append(Stage("codes", "codes", ("data", "train-teacher-seed0")))
+        first, *others = self.seeds
+        for seed in (first, *others):
+            for row in self._lifters:
+                if row in MAIN or seed == first:
+                    found += self._pair(row, seed, ("train-teacher-seed0",))
+        for row in self.rows:
+            if row in PAINTERS and row != "teacher":
+                found += self._pair(row, SEED, ("data",))
+        return found
+
+    @property
+    def _lifters(self) -> list[str]:
+        return [row for row in self.rows if row in LIFTERS]
+
+    def _pair(self, row: str, seed: int, needs: tuple[str, ...]) -> list[Stage]:
+        name = f"{row}-seed{seed}"
+        facts = {"row": row, "seed": seed, "run": name}
+        train = Stage(f"train-{name}", "train", needs, facts)
+        codes = ("codes",) if row in LIFTERS and not self.own_data else ()
+        return [train, Stage(f"evaluate-{name}", "evaluate", ("evaluate-real", *codes, train.name), facts)]
+
+    # ------------------------------------------------------------------------------------------------------- places
+
+    def trained_on(self, stage: Stage) -> Path | None:
+        return None if stage.facts["row"] in LIFTERS else self.data
+
+    def teacher(self, stage: Stage) -> Path | None:
+        return self._teacher if stage.facts["row"] in LIFTERS else None
+
+    @property
+    def _teacher(self) -> Path:
+        return self.folder / "runs" / f"teacher-seed{SEED}" / "model"
+
+    @property
+    def resolution(self) -> int:
+        net = self.recipe("teacher").net
+        return int(net.resolution)
+
+    # ------------------------------------------------------------------------------------------------------- is it done?
+
+    def trained(self, stage: Stage) -> bool:
+        """A lifter is that of the teacher that is there now."""
+        if not super().trained(stage):
+            return False
+        if stage.facts["row"] not in LIFTERS:
+            return True
+        model = read(self.run(stage) / "model" / "model.json") or {}
+        teacher = read(self._teacher / "model.json") or {}
+        return bool(teacher) and model.get("teacher", {}).get("sha256") == teacher.get("sha256")
+
+    def inputs(self, stage: Stage) -> dict[str, Any]:
+        s = self.scale
+        if stage.name == "data":
+            made = None if self.own_data else {"heads": s.heads, "held": s.held, "test": s.test}
+            return {"own": self.own_data, "made": made, "size": self.resolution}
+        known: dict[str, Any] = {"data": records.read_info(self.data)["fingerprint"]}
+        if stage.name == "codes":
+            return {**known, "teacher": checkpoint.read_model(self._teacher).sha256, "held": s.held, "steps": s.steps}
+        known |= {
+            "n": s.n,
+            "turned": s.turned,
+            "shown": s.shown,
+            "seed": SEED,
+            "extractors": [*extractors(), *_embedders()],
+        }
+        if stage.facts["row"] != "real":
+            known["model"] = checkpoint.read_model(self.run(stage) / "model").sha256
+        if stage.facts["row"] in LIFTERS and not self.own_data:
+            codes = read(self.folder / "results" / "codes.json")
+            known["codes"] = codes and codes["inputs_sha256"]
+        return known
+
+    # ------------------------------------------------------------------------------------------------------- the work
+
+    def perform(self, stage: Stage, report: Reporter, minutes: float | None) -> bool:
+        began = time.monotonic()
+
+        def over() -> bool:
+            return minutes is not None and time.monotonic() - began > 60 * minutes
+
+        if stage.name == "data":
+            self.keep(stage, self._data(report))
+        elif stage.name == "codes":
+            return self._codes(stage, report, over)
+        elif stage.kind == "train":
+            return self.train(stage, report, minutes)
+        else:
+            self.keep(stage, self._evaluate(stage, report))
+        return True
+
+    def _data(self, report: Reporter) -> dict[str, Any]:
+        s, size = self.scale, self.resolution
+        if not self.own_data:
+            report.say(f"drawing {s.heads + 2 * s.held} pictures of heads at {size} px")
+            heads.write(self.folder / "held", 2 * s.held, HELD, size, views=2, damage=0.0)
+            drawn = heads.write(self.folder / "drawn", s.heads, SEED, size, views=2, damage=0.0)
+            build.build([drawn], self.data, size=size, test=s.test, seed=SEED)
+        train, test = (Folder.open(self.data, split, size) for split in ("train", "test"))
+        return {
+            "name": self.data.name,
+            "drawn": not self.own_data,
+            "size": size,
+            "rights": train.rights,
+            "train": {"pictures": len(train), "fingerprint": train.fingerprint},
+            "test": {"pictures": len(test), "fingerprint": test.fingerprint},
+            "held": None if self.own_data else {"heads": s.held, "pictures": 2 * s.held},
+        }
+
+    @property
+    def _truth(self) -> heads.Truth:
+        return heads.read(self.folder / "held")
+
+    def _codes(self, stage: Stage, report: Reporter, over: Callable[[], bool]) -> bool:
+        from lianpu.experiments import lifting
+        from lianpu.nets.stylegan2 import Generator
+        from lianpu.train.world import choose_device
+
+        network, model = checkpoint.load_model(self._teacher, "stylegan2", choose_device(self.device))
+        assert isinstance(network, Generator)
+        network.requires_grad_(False)
+        pictures = self._truth.pictures
+        found = lifting.codes(network, pictures, steps=self.scale.steps, say=report.say, stop=over)
+        if found is None:
+            return False
+        found.save(self.folder / "codes.safetensors", {"teacher": model.sha256})
+        self.keep(
+            stage, {"pictures": len(pictures), "error": float(found.error.mean()), "spread": float(found.spread.mean())}
+        )
+        return True
+
+    # ------------------------------------------------------------------------------------------------------- evaluation
+
+    def _evaluate(self, stage: Stage, report: Reporter) -> dict[str, Any]:
+        from lianpu.metrics import sources, suite
+        from lianpu.nets import features as networks
+        from lianpu.train.world import choose_device
+
+        s, device, row = self.scale, choose_device(self.device), stage.facts["row"]
+        began = time.monotonic()
+        held_out = sources.dataset(self.data, "test", self.resolution)
+        figure = f"figures/{stage.name.removeprefix('evaluate-')}.png"
+        more: dict[str, Any] = {}
+        if row == "real":
+            pictures = sources.dataset(self.data, "train", self.resolution).take(s.n, SEED)
+            self.sheet(figure, [held_out.read(i) for i in range(min(24, len(held_out)))], stage)
+            more = {} if self.own_data else self._ceiling(report)
+        elif row in PAINTERS:
+            from lianpu.painter import Painter
+
+            pictures = sources.painted(Painter(self.run(stage) / "model", device), s.n, seed=SEED, truncation=1.0)
+            self.sheet(figure, [pictures.read(i) for i in range(min(24, len(pictures)))], stage)
+        else:
+            from lianpu.experiments import lifting
+            from lianpu.nets.digan import Digan
+
+            network, _ = checkpoint.load_model(self.run(stage) / "model", "digan", device)
+            assert isinstance(network, Digan)
+            network.requires_grad_(False)
+            pictures = lifting.rendered(network, f"{row}-seed{stage.facts['seed']}", s.n)
+            cells, columns = lifting.shown(network, s.shown)
+            self.sheet(figure, cells, stage, columns)
+            more = self._lifted(network, report)
+        rulers, here = [name for name in networks.EXTRACTORS if name in extractors()], METRICS
+        if suite.STANDARD not in rulers:
+            here = tuple(m for m in METRICS if m not in ("fid", "kid"))
+        cache = self.folder / "features"
+        rows = suite.evaluate(pictures, held_out, here, seed=SEED, device=device, cache=cache) if rulers else []
+        facts: dict[str, Any] = {
+            **stage.facts,
+            "rows": [portable(asdict(r)) for r in [*rows, *more.pop("rows", [])]],
+            "figure": figure,
+            **more,
+        }
+        if row != "real":
+            facts |= self.cost(stage)
+        facts["seconds"] = round(time.monotonic() - began, 1)
+        report.say(f"{stage.name}: {len(facts['rows'])} metric rows in {facts['seconds']:.0f} s")
+        return facts
+
+    def _lifted(self, network: Any, report: Reporter) -> dict[str, Any]:
+        """Rows of shape, where there is a truth, and of identity, with the cosines that the latter are of."""
+        from lianpu.experiments import lifting
+        from lianpu.experiments.lifting import Codes
+
+        rows, cosines = [], {}
+        if not self.own_data:
+            rows += lifting.of_shape(network, Codes.load(self.folder / "codes.safetensors"), self._truth)
+            report.say("shapes are measured")
+        real = read(self.folder / "results" / "evaluate-real.json") or {}
+        for name in _embedders():
+            embed, size = _embedder(name, self.resolution)
+            known = real.get("cosines", {}).get(name)
+            ceiling = known and {int(yaw): np.array(values, np.float64) for yaw, values in known.items()}
+            found, cosines[name] = lifting.of_identity(
+                embed, lifting.turning(network, self.scale.turned, size), self.scale.turned, ceiling
+            )
+            rows += found
+            report.say(f"{embed.name} is measured")
+        return {"rows": rows, "cosines": cosines}
+
+    def _ceiling(self, report: Reporter) -> dict[str, Any]:
+        """What true heads keep of themselves when they are turned, and what a wall and the mean head are worth."""
+        from lianpu.experiments import lifting
+        from lianpu.metrics import identity
+
+        s, cosines = self.scale, {}
+        for name in _embedders():
+            embed, size = _embedder(name, self.resolution)
+            found = identity.turned(embed, identity.true_heads(HELD, 0, size), s.turned)
+            cosines[name] = {yaw: [None if np.isnan(v) else float(v) for v in values] for yaw, values in found.items()}
+            report.say(f"the ceiling of {embed.name} is measured")
+        known = heads.read(self.folder / "drawn", min(s.heads, 2000)).depth
+        walls = lifting.yardsticks(self._truth, known)
+        return {"cosines": cosines, "yardsticks": {k: [portable(asdict(r)) for r in rows] for k, rows in walls.items()}}
+
+
+def _embedders() -> list[str]:
+    """clay, which is shipped; sface where its weights and those that find faces are here."""
+    from lianpu import weights
+
+    needed = ("sface", "mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet")
+    return ["clay", *(["sface"] if all(weights.available(name) for name in needed) else [])]
+
+
+@functools.cache
+def _embedder(name: str, size: int) -> tuple[Any, int]:
+    """An embedder, and the pixels of the pictures that it is shown."""
+    from lianpu.experiments import lifting
+    from lianpu.metrics import identity
+
+    return (identity.Clay.shipped(), size) if name == "clay" else (identity.Photographic(), max(size, lifting.TURNED))
+
+
+# ---------------------------------------------------------------------------------------------------------------- beginning
+
+
+def create(
+    folder: Path,
+    scale: Scale | str,
+    *,
+    rows: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+    data: Path | None = None,
+    device: str = "auto",
+    force: bool = False,
+) -> Digan2024:
+    """The experiment in `folder`: a new one, or the one that lies there, checked to be the same. The teacher is in every one."""
+    from lianpu.train.world import choose_device
+
+    scale = base.chosen(scale, SCALES, "scale") if isinstance(scale, str) else scale
+    for row in rows:
+        base.chosen(row, NAMES, "row of Tables 1 to 3")
+    chosen = choose_device(device)
+    wanted = Digan2024(
+        folder,
+        scale,
+        tuple(dict.fromkeys(("teacher", *rows))) if rows else tuple(NAMES),
+        tuple(dict.fromkeys(seeds)) or scale.seeds,
+        str(data.resolve()) if data else "",
+        chosen.type if chosen.index is None else str(chosen),
+    )
+    if data is not None:
+        for split in ("train", "test"):
+            Folder.open(data, split, wanted.resolution)
+    base.checked(wanted, force)
+    return wanted
+
+
+def forecast(experiment: Digan2024, jobs: int, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+    """The plan with predicted times. Each row's speed is measured on this machine, now, on one process."""
+    from lianpu.train.world import choose_device
+
+    device, speeds = choose_device(experiment.device), {}
+    for row in experiment.rows:
+        speeds[row] = base.training_speed(experiment.recipe(row), device, experiment.scale.threads)
+        say(f"{NAMES[row]}: {speeds[row]:.1f} pictures a second on one process")
+    return base.forecast(experiment, jobs, speeds, lambda stage: None)
+
+
+# ---------------------------------------------------------------------------------------------------------------- the result
+
+
+def summary(experiment: Digan2024) -> dict[str, Any]:
+    """All that is known so far, as plain values: what the report is made from, and what is kept under docs/results."""
+    plan = states(experiment)
+    results = {
+        stage.name: (stage, result)
+        for stage in experiment.stages()
+        if plan[stage.name]["state"] == "done" and (result := read(experiment.result(stage))) is not None
+    }
+    evaluated = [
+        {k: v for k, v in r.items() if k not in ("inputs", "stage", "cosines")} | {"stage": name}
+        for name, (stage, r) in results.items()
+        if stage.kind == "evaluate"
+    ]
+    missing = base.missing(plan)
+    return {
+        **experiment.facts(),
+        "own_data": Path(experiment.own_data).name,
+        "lianpu": __version__,
+        "finished": not missing,
+        "names": NAMES,
+        "data": results.get("data", (None, None))[1],
+        "codes": results.get("codes", (None, None))[1],
+        "real": next((e for e in evaluated if e["row"] == "real"), None),
+        "main": [e for e in evaluated if e["row"] in NAMES],
+        "not_run": [*missing, *_left_out(experiment)],
+        "plan": plan,
+        "machine": machine(),
+    }
+
+
+def _left_out(experiment: Digan2024) -> list[dict[str, Any]]:
+    """What this scale leaves out, with why."""
+
+    def note(what_en: str, what_zh: str, why_en: str, why_zh: str) -> dict[str, Any]:
+        return {"what": {"en": what_en, "zh": what_zh}, "why": {"en": why_en, "zh": why_zh}}
+
+    s = experiment.scale
+    found = [
+        note(
+            "FastGAN and FreGAN (Table 1); HoloGAN, DiscoFaceGAN and CONFIG (Table 2)",
+            "FastGAN、FreGAN（表 1）；HoloGAN、DiscoFaceGAN、CONFIG（表 2）",
+            "lianpu does not have these methods.",
+            "lianpu 未包含这些方法。",
+        ),
+        note(
+            "ArcFace, by which the paper compares identities",
+            "论文用于比较身份的 ArcFace",
+            "Identity is compared by an embedder of clay heads and, where its weights are here, by SFace; each row says which.",
+            "身份由泥塑头像嵌入网络比较；如有 SFace 权重则同时使用；每行均注明所用网络。",
+        ),
+    ]
+    if experiment.resolution != 256:
+        found.append(
+            note(
+                "256 px, Terracotta Warriors, CelebA and cats",
+                "256 像素；兵马俑、CelebA 与猫的数据",
+                f"This is the scale {s.name}: {s.about}, on drawn clay heads, whose shape is known.",
+                f"本次规模为 {s.name}（{experiment.resolution} 像素），数据为绘制的泥塑头像，其形状已知。",
+            )
+        )
+    found += [
+        note(name, name, "It was not asked for (--rows).", "未要求运行（--rows）。")
+        for row, name in NAMES.items()
+        if row not in experiment.rows
+    ]
+    return found
