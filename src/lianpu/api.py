@@ -290,7 +290,7 @@ def lift(
     yaws = lifter.yaws_of(yaw) if yaw else []
     wanted = lifter.Wanted(yaws, pitch, roll, lamp, size, maps, export, height_mm, turntable, relight, out)
     loaded = load_lifter(model, device)
-    name = loaded.name_of(seed, label) if image is None else image.stem
+    name = image.stem if image is not None else loaded.name_of(seed, label)  # pyright: ignore[reportArgumentType] - one is given
     taken = [path for path in wanted.files(name) if path.exists()]
     if taken and not overwrite:
         raise UsageError(
