@@ -229,6 +229,39 @@ def test_masks_are_chosen_joined_kept_and_walked_by_keyboard(window, opened):
     window.see("code:has-text('--class blue')")
 
 
+def test_a_drawing_is_chosen_changed_painted_and_kept_without_a_mouse(window, opened):
+    page = window.page
+
+    def reach(what: str) -> None:
+        for _ in range(120):
+            if page.evaluate("(what) => document.activeElement.matches(what)", what):
+                return
+            page.keyboard.press("Tab")
+        raise AssertionError(f"{what} is not reached by the Tab key")
+
+    reach("[data-page=sketch]")
+    page.keyboard.press("Enter")
+    reach("#sheet")
+    page.keyboard.press("m")  # no mirror
+    page.keyboard.press("Space")
+    for _ in range(12):
+        page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Space")
+    assert page.evaluate(
+        "() => document.querySelector('#sheet').getContext('2d').getImageData(150,240,200,32).data.some(v => v < 100)"
+    )
+    page.keyboard.press("Control+z")
+    reach("#strip-reference .pick")
+    page.keyboard.press("Enter")
+    reach("#strip-sketch .pick")
+    page.keyboard.press("Enter")
+    window.see("#result")
+    before = len(opened.get("/api/state")["jobs"])
+    page.keyboard.press("s")
+    wait_for(lambda: len(opened.get("/api/state")["jobs"]) > before)
+    assert window.clicks == 0
+
+
 def test_two_results_are_compared_made_again_and_used(window, opened):
     opened.ended(
         opened.job({"kind": "generate", "model": "opera-mask-64", "subjects": [{"seed": 8}, {"seed": 9}]})["id"]
