@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from pathlib import Path
 
 import pytest
+
+from lianpu import studio
 
 UI = Path(__file__).parents[2] / "studio-ui" / "src"
 EN, ZH = (json.loads((UI / "words" / f"{lang}.json").read_text("utf-8")) for lang in ("en", "zh"))
@@ -62,3 +65,12 @@ def test_no_sentence_stands_in_the_markup(path):
     said = set(re.findall(r"[A-Za-z一-鿿]{3,}", text)) - {"Ctrl"}
     names = {"SVG"}
     assert said <= names, said
+
+
+def test_the_page_that_is_shipped_is_small_and_built_from_these_words():
+    static = Path(studio.__file__).parent / "static"
+    shipped = [p.read_bytes() for p in static.iterdir()]
+    assert sum(len(gzip.compress(content)) for content in shipped) < 400_000
+    page = b"".join(shipped).decode("utf-8")
+    for words in (EN, ZH):
+        assert not [k for k, text in words.items() if text not in page], "make studio"
