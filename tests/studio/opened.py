@@ -123,8 +123,8 @@ def studio(project: Path) -> Iterator[Studio]:
         opened.close()
 
 
-def tiny_lifter(project: Path) -> str:
-    """A model that knows shapes, untrained, of 32 px, where the studio of `project` finds it; its id."""
+def tiny_lifter(project: Path, size: int = 32) -> str:
+    """A model that knows shapes, untrained, where the studio of `project` finds it; its id."""
     import torch
 
     from lianpu import checkpoint
@@ -132,7 +132,7 @@ def tiny_lifter(project: Path) -> str:
     from lianpu.nets.digan import Digan
 
     teacher = StyleGAN2Config(
-        resolution=32, channel_base=128, channel_max=8, z_dim=8, w_dim=8, mapping_layers=2, classes=3
+        resolution=size, channel_base=128, channel_max=8, z_dim=8, w_dim=8, mapping_layers=2, classes=3
     )
     net = DiganConfig(teacher=teacher, hidden=8, transform_hidden=4, width=4)
     torch.manual_seed(0)
