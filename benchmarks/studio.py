@@ -1,4 +1,4 @@
-"""What the studio costs: a 64 px mask asked through its WebSocket beside the bare call; a head drawn in the browser; its memory over 500 jobs.
+"""What the studio costs: a 64 px mask asked through its WebSocket beside the bare call; a head drawn in the browser; its memory.
 
 python benchmarks/studio.py --threads 1 --n 200 --jobs 500 --frames 200 --to benchmarks/results/studio.json
 
