@@ -176,7 +176,7 @@ def test_material_is_looked_through_and_built(opened, drawn):
     reasons = " ".join(q["reason"] for q in found["quarantine"])
     assert "same file" in reasons
     assert "cut off" in reasons
-    assert "a/empty.png" in {q["name"] for q in found["quarantine"]}
+    assert "files/a/empty.png" in {q["name"] for q in found["quarantine"]}
     answer, _ = opened.ask("GET", f"/api/sources/{id}/rows/{found['rows'][0]['file_name']}")
     assert answer.status == 200
     refused = opened.ended(opened.job({"kind": "build", "source": id, "size": 32})["id"], "failed")

@@ -110,12 +110,28 @@ export class Head {
       const bottom = Math.min(fine - 1, Math.floor(Math.max(y0, y1, y2) + slack));
       const [u0, u1, u2] = [a % size, b % size, c % size];
       const [v0, v1, v2] = [(a - u0) / size, (b - u1) / size, (c - u2) / size];
-      for (let y = top; y <= bottom; y++)
-        for (let x = left; x <= right; x++) {
-          const w0 = ((x2 - x1) * (y - y1) - (y2 - y1) * (x - x1)) / area;
-          const w1 = ((x0 - x2) * (y - y2) - (y0 - y2) * (x - x2)) / area;
+      // the corners' weights are linear in x; of a row only those pixels are visited where none is negative
+      const [s0, s1] = [(y1 - y2) / area, (y2 - y0) / area];
+      const s2 = -s0 - s1;
+      for (let y = top; y <= bottom; y++) {
+        const p0 = ((x2 - x1) * (y - y1) + (y2 - y1) * x1) / area;
+        const p1 = ((x0 - x2) * (y - y2) + (y0 - y2) * x2) / area;
+        const p2 = 1 - p0 - p1;
+        let first = left;
+        let last = right;
+        if (s0 > 0) first = Math.max(first, Math.ceil((-slack - p0) / s0));
+        else if (s0 < 0) last = Math.min(last, Math.floor((-slack - p0) / s0));
+        else if (p0 < -slack) continue;
+        if (s1 > 0) first = Math.max(first, Math.ceil((-slack - p1) / s1));
+        else if (s1 < 0) last = Math.min(last, Math.floor((-slack - p1) / s1));
+        else if (p1 < -slack) continue;
+        if (s2 > 0) first = Math.max(first, Math.ceil((-slack - p2) / s2));
+        else if (s2 < 0) last = Math.min(last, Math.floor((-slack - p2) / s2));
+        else if (p2 < -slack) continue;
+        for (let x = first; x <= last; x++) {
+          const w0 = p0 + s0 * x;
+          const w1 = p1 + s1 * x;
           const w2 = 1 - w0 - w1;
-          if (w0 < -slack || w1 < -slack || w2 < -slack) continue;
           const closeness = w0 * i0 + w1 * i1 + w2 * i2;
           const pixel = y * fine + x;
           if (closeness <= near[pixel]!) continue;
@@ -124,6 +140,7 @@ export class Head {
           u[pixel] = (w0 * q0 * u0 + w1 * q1 * u1 + w2 * q2 * u2) / q;
           v[pixel] = (w0 * q0 * v0 + w1 * q1 * v1 + w2 * q2 * v2) / q;
         }
+      }
     };
     for (let row = 0; row + 1 < size; row++)
       for (let column = 0; column + 1 < size; column++) {
