@@ -84,9 +84,12 @@ class Studio:
 
     def starters(self) -> tuple[list[str], list[str]]:
         """Ids of the example drawings and references."""
-        names = ("sketch", "reference")
-        wait_for(lambda: all(len(self.get(f"/api/files?role={role}")) == 6 for role in names))
-        return tuple([f["id"] for f in self.get(f"/api/files?role={role}")] for role in names)  # type: ignore[return-value]
+
+        def of(role: str) -> list[str]:
+            return [f["id"] for f in self.get(f"/api/files?role={role}") if f.get("starter")]
+
+        wait_for(lambda: len(of("sketch")) == len(of("reference")) == 6)
+        return of("sketch"), of("reference")
 
     def kill(self) -> None:
         """As a power cut does: nothing is said goodbye to."""
