@@ -322,6 +322,7 @@ def test_what_strangers_write_is_shown_and_never_run(window, opened):
     path.write_bytes(images.encode_png(images.decode(path).pixels, text | {"lianpu": json.dumps(recipe)}))
     window.go("library")
     window.click("#items .item >> nth=0")
+    window.click(f"summary:has-text('{window.words['recipe_whole']}')")
     window.see("td:has-text('onerror')")
     window.go("data")
     window.see("button:has-text('onerror')")
