@@ -352,10 +352,17 @@ def test_every_page_is_accessible(browser, opened, lang, theme):
     window.see("#cell-15 img")
     for page in PAGES:
         window.go(page)
+        if page == "create":
+            window.click("#cell-2")
+            window.click("#cell-7")
+            window.see("#mix")
         if page == "sketch":
             window.click("#strip-sketch .pick")
             window.click("#strip-reference .pick")
             window.see("#result")
+            assert not grave(), "sketch"
+            window.click(f"text={window.words['many']}")
+            window.click(f"text={window.words['many_all']}")
         if page == "library" and window.page.locator("#items .item").count():
             window.click("#items .item")
         if page == "head":
