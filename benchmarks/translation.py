@@ -15,7 +15,9 @@ Two rows are no methods but the scale: `copy` is the reference itself, each plac
 are at no distance from the held-out masks, whose colours the references hold: a distance is read beside edges and transfer error.
 A value is the mean over seeds, +- their standard deviation. Its interval is the bootstrap over pictures of their means over seeds; that of
 a distance, which is of a whole set, reaches from the lowest to the highest end of the seeds' intervals. `differences` are paired: CoCosNet
-minus another on the same pictures. Nothing is chosen: the last model of each run, and the first 12 masks on the sheet.
+minus another on the same pictures, of distances too: a held-out mask and what was painted of it are drawn again together. Their intervals
+are about pictures; what another seed would give, `seeds` say.
+Nothing is chosen: the last model of each run, and the first 12 masks on the sheet.
 """
 
 from __future__ import annotations
@@ -42,7 +44,10 @@ from lianpu.data.folder import Folder
 from lianpu.data.samples import masks
 from lianpu.experiments import painting
 from lianpu.metrics import bootstrap, perceptual, suite, translation
+from lianpu.metrics import distances as gaps
+from lianpu.metrics.features import extract
 from lianpu.metrics.sources import Source
+from lianpu.nets import features as networks
 from lianpu.translator import MATCHER, Translator
 
 RECIPES = {"spade": "tiny-64-spade", "spade-vae": "tiny-64-spade-vae", "cocosnet": "tiny-64-cocosnet"}
@@ -255,6 +260,7 @@ def short(value: float | None) -> float | None:
 def measure(args: argparse.Namespace, held: Held, runs: Mapping[str, tuple[str, int]]) -> dict[str, Any]:
     """{row: {pairing.metric: number}}, the paired differences, and the sheet's columns."""
     references = {"own": held.own, "other": held.truth[held.other]}
+    look: dict[str, list[np.ndarray]] = {}
     same = np.tile(np.arange(SIDE * SIDE), (len(held.truth), 1))
     values: dict[str, dict[str, list[Any]]] = {}
     sheet: dict[str, np.ndarray] = {}
@@ -276,6 +282,7 @@ def measure(args: argparse.Namespace, held: Held, runs: Mapping[str, tuple[str, 
                 if pairing == "other":
                     for result in distances(made, held, name, args.work / "features"):
                         found.setdefault(f"other.{result.key}", []).append(result)
+                    look.setdefault(row, []).append(features(source(name, made.pixels), args.work / "features"))
                     if name == names[0]:
                         sheet[row] = made.pixels
                         if made.warped is not None:
@@ -285,7 +292,27 @@ def measure(args: argparse.Namespace, held: Held, runs: Mapping[str, tuple[str, 
         row: {k: of_sets(v) if isinstance(v[0], suite.Row) else of_pictures(v) for k, v in found.items()}
         for row, found in values.items()
     }
-    return {"table": table, "differences": differences(values), "targets": targets(table, values), "sheet": sheet}
+    apart = differences(values)
+    for row, its in apart.items():
+        its |= of_distances(look["cocosnet"], look[row], look["truth"][0])
+    return {"table": table, "differences": apart, "targets": targets(table, apart), "sheet": sheet}
+
+
+def features(pictures: Source, cache: Path) -> np.ndarray:
+    """(n, d) of the network that FD and KD are of."""
+    ruler = networks.extractor(suite.available_extractors()[0])
+    return np.array(extract(pictures, [ruler], cache=cache).of[ruler.name], np.float64)
+
+
+def of_distances(
+    mine: Sequence[np.ndarray], theirs: Sequence[np.ndarray], truth: np.ndarray
+) -> dict[str, dict[str, Any]]:
+    """Differences of Frechet and kernel distance, the mean over seeds; with the n of these sets only."""
+    made = {
+        "other.fd": gaps.frechet_gap(mine, theirs, truth, SERIES),
+        "other.kd": gaps.kernel_gap(mine, theirs, truth, SERIES),
+    }
+    return {key: number([gap.value], gap.interval.low, gap.interval.high, len(truth)) for key, gap in made.items()}
 
 
 def differences(values: Mapping[str, Mapping[str, list[Any]]]) -> dict[str, dict[str, Any]]:
@@ -302,12 +329,12 @@ def differences(values: Mapping[str, Mapping[str, list[Any]]]) -> dict[str, dict
     }
 
 
-def targets(table: Mapping[str, Mapping[str, Any]], values: Mapping[str, Mapping[str, list[Any]]]) -> dict[str, str]:
+def targets(table: Mapping[str, Mapping[str, Any]], paired: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """What CoCosNet was built to reach: yes or no where intervals say so, else to which side it leans."""
     said: dict[str, str] = {}
     if "cocosnet" not in table:
         return said
-    mine, paired = table["cocosnet"], differences(values)
+    mine = table["cocosnet"]
     for key in ("other.fid", "other.kid", "other.fd", "other.kd", "own.ssim", "own.ms_ssim", "own.colour_error"):
         sign = 1 if key.partition(".")[2] in HIGHER else -1
         for rival in (r for r in ("spade", "spade-vae") if r in table and key in mine):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +13,11 @@ import trimesh
 from lianpu import api, checkpoint, images, lifter, provenance
 from lianpu.checkpoint import Model
 from lianpu.config import DiganConfig, to_dict
+from lianpu.data import crop
 from lianpu.errors import DataError, ModelError, UsageError
 from lianpu.export import video
-from lianpu.lifter import Lamp, Lifter, yaws_of
+from lianpu.lifter import Lamp, Lifter, Wanted, yaws_of
+from lianpu.nets import mtcnn
 from lianpu.nets.digan import Digan
 from lianpu.render import camera
 from tests.test_painter import CONFIG, make_model
@@ -117,7 +120,14 @@ def test_everything_that_can_be_asked_is_written(model, tmp_path):
 def test_a_photograph_is_found_first_and_its_error_told(model, photo, tmp_path):
     said, steps = [], []
     made = api.lift(
-        model, photo, steps=6, yaw="0,20", out=tmp_path, say=said.append, progress=lambda *one: steps.append(one[:2])
+        model,
+        photo,
+        crop="centre",
+        steps=6,
+        yaw="0,20",
+        out=tmp_path,
+        say=said.append,
+        progress=lambda *one: steps.append(one[:2]),
     )
     assert [path.name for path in made["files"]] == ["warrior-yaw+00.png", "warrior-yaw+20.png"]
     assert made["inverted"]["error"] > 0
@@ -138,13 +148,74 @@ def test_what_the_mask_hides_does_not_change_the_face(model, photo, tmp_path):
     (tmp_path / "mask.png").write_bytes(images.encode_png(hidden))
     loaded = Lifter(model)
     # where the mask is grey after shrinking, the photographs may differ too: both are shrunk first
-    a, b = (loaded.of_picture(p, mask=tmp_path / "mask.png", steps=4) for p in (photo, tmp_path / "other.png"))
+    a, b = (
+        loaded.of_picture(p, mask=tmp_path / "mask.png", crop="centre", steps=4)
+        for p in (photo, tmp_path / "other.png")
+    )
     assert abs(a.facts["inverted"]["error"] - b.facts["inverted"]["error"]) < 0.02
-    plain = loaded.of_picture(tmp_path / "other.png", steps=4)
+    plain = loaded.of_picture(tmp_path / "other.png", crop="centre", steps=4)
     assert plain.facts["inverted"]["error"] != b.facts["inverted"]["error"]
     (tmp_path / "small.png").write_bytes(images.encode_png(hidden[:20]))
     with pytest.raises(DataError, match="the mask is"):
-        loaded.of_picture(photo, mask=tmp_path / "small.png")
+        loaded.of_picture(photo, mask=tmp_path / "small.png", crop="centre")
+
+
+def faces_at(*landmarks: np.ndarray):
+    """Someone who finds a face with these landmarks, whatever he is shown."""
+    return lambda pixels: [SimpleNamespace(landmarks=each) for each in landmarks]
+
+
+def test_a_photograph_s_face_is_laid_upright_with_its_mask(model, tmp_path):
+    rng = np.random.default_rng(1)
+    head = rng.integers(0, 256, (8, 8, 3)).astype(np.uint8).repeat(5, 0).repeat(5, 1)
+    photograph = np.full((90, 120, 3), 40, np.uint8)
+    photograph[20:60, 50:90] = head
+    hidden = np.zeros_like(photograph)
+    hidden[20:40, 50:70] = 255  # the head's upper left quarter
+    for name, pixels in (("photo", photograph), ("mask", hidden), ("head", head), ("quarter", hidden[20:60, 50:90])):
+        (tmp_path / f"{name}.png").write_bytes(images.encode_png(pixels))
+    loaded, find = Lifter(model), faces_at(crop.PORTRAIT * 40 + [50, 20])
+    options = {"steps": 4, "crop": "face", "find": find}
+    found = loaded.of_picture(tmp_path / "photo.png", mask=tmp_path / "mask.png", **options)
+    same = loaded.of_picture(tmp_path / "head.png", mask=tmp_path / "quarter.png", steps=4, crop="centre")
+    whole = loaded.of_picture(tmp_path / "photo.png", steps=4, crop="centre")
+    assert found.facts["inverted"]["crop"] == "face"
+    error, wanted, other = (one.facts["inverted"]["error"] for one in (found, same, whole))
+    assert abs(error - wanted) < 0.3 * abs(other - wanted), "it is the head that was looked for, not the whole picture"
+
+
+def test_what_is_no_single_frontal_face_is_said(model, photo):
+    loaded = Lifter(model)
+    with pytest.raises(DataError, match=r"no face was found(.|\n)*--crop centre"):
+        loaded.of_picture(photo, crop="face", find=faces_at())
+    front = crop.PORTRAIT * 30 + 5
+    aside = front.copy()
+    aside[2, 0] = aside[0, 0] - 1  # the nose beyond an eye
+    two = loaded.of_picture(photo, crop="face", find=faces_at(front, front), steps=2)
+    assert Wanted().warnings(two)[0] == "2 faces: the largest was taken"
+    profile = loaded.of_picture(photo, crop="face", find=faces_at(aside), steps=2)
+    assert any("looks aside" in said for said in Wanted().warnings(profile))
+    with pytest.raises(UsageError, match="no crop mode"):
+        loaded.of_picture(photo, crop="fase")
+
+
+def test_without_the_networks_that_find_faces_the_middle_is_taken_and_said(model, photo, monkeypatch):
+    loaded, find = Lifter(model), faces_at(crop.PORTRAIT * 30 + 5)
+    known = lifter.weights.available
+    monkeypatch.setattr(lifter.weights, "available", lambda name: name in mtcnn.CARDS or known(name))
+    assert loaded.of_picture(photo, find=find, steps=2).facts["inverted"]["crop"] == "face"
+    monkeypatch.setattr(lifter.weights, "available", lambda name: name not in mtcnn.CARDS and known(name))
+    plain = loaded.of_picture(photo, find=find, steps=2)
+    assert plain.facts["inverted"]["crop"] == "centre"
+    assert any("its middle was taken: lianpu weights get mtcnn-pnet" in said for said in Wanted().warnings(plain))
+
+
+def test_every_view_has_a_name_of_its_own():
+    wanted = Wanted(yaws_of("-5:5:21"), export=[Path("a head.obj")])
+    names = [path.name for path in wanted.files("x")]
+    assert len(set(names)) == 21 + 3
+    assert {"x-yaw-05.png", "x-yaw-00.50.png", "x-yaw+00.png"} <= set(names)
+    assert {"a_head.mtl", "a_head.png"} <= set(names)
 
 
 def test_other_models_are_refused_by_what_they_are(model, tmp_path):

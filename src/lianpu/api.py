@@ -254,6 +254,7 @@ def lift(
     label: str | None = None,
     truncation: float = 0.7,
     mask: Path | None = None,
+    crop: str = "auto",
     steps: int = 400,
     yaw: str = "",
     pitch: float = 0.0,
@@ -274,8 +275,11 @@ def lift(
     """Gives a new face (`seed`) or that in a photograph (`image`) a shape, and writes what is asked for: {"files": paths, "warnings":
     sentences, "inverted": how well the photograph was found, or nothing}. What is wrong with the request is said before the work.
 
+    crop: how a photograph is laid into the model's square (`lifter.Lifter.of_picture`).
+
     yaw: "-60:60:9" or "0,30": pictures in `out`; light: "x,y,ambient,diffuse", by default the face's own. maps: of `lifter.MAPS`, as
-    pictures and, whole, in one npz. export: .glb, .obj, .ply or .stl; height_mm: how tall the head is in truth. turntable, relight: films.
+    pictures and, whole, in one npz. export: .glb, .obj, .ply, .stl or .html; height_mm: how tall the head is in truth. turntable,
+    relight: films.
     Pictures carry their recipe.
     """
     from lianpu import lifter
@@ -297,7 +301,7 @@ def lift(
             f"{len(taken)} of the files exist already (first: {taken[0]}).", fix="Choose others, or add --overwrite."
         )
     if image is not None:
-        lifted = loaded.of_picture(image, mask=mask, steps=steps, say=progress)
+        lifted = loaded.of_picture(image, mask=mask, crop=crop, steps=steps, say=progress)
         found = lifted.facts["inverted"]
         say(
             f"{image.name} was found among the model's faces with a mean error of {found['error'] / 2:.1%} of the range, "
@@ -389,7 +393,8 @@ def translate(
 def evaluate(
     what: str | Path,
     *,
-    against: Path,
+    against: Path | None = None,
+    suite: Literal["pictures", "geometry", "identity"] = "pictures",
     metrics: Iterable[str] = ("all",),
     n: int | None = None,
     seed: int = 0,
@@ -407,16 +412,32 @@ def evaluate(
     n: most pictures taken; a model paints so many, 2048 if not said. extractors: names, or "all-available". split: of `against`, where it
     is a data set; its test split otherwise. cache: folder of computed features, the user's own if None. Under torchrun the processes
     share the work, and all but the first return no rows.
+
+    suite: "geometry" holds a lifter to the true shape of drawn heads, which lie in `against` (`data sample heads`); "identity" turns n
+    new faces of it (100 if not said), beside the true heads of `against` if that is given. Neither asks for metrics.
     """
-    from lianpu.metrics import features, sources, suite
+    from lianpu.metrics import features, sources
+    from lianpu.metrics import suite as measures
     from lianpu.train import world
 
+    if suite != "pictures":
+        given = {
+            "--metrics": tuple(metrics) != ("all",), "--truncation": truncation != 1.0, "--split": split, "--train": train,
+            "--size": size, "--extractor": extractors, "--cache": cache,
+        }  # fmt: skip
+        for option in (option for option, said in given.items() if said):
+            raise UsageError(f"{option} means nothing to --suite {suite}.", fix="Leave it away.")
+        return _of_lifter(what, suite, against, n, seed, device, progress)
+    if against is None:
+        raise UsageError(
+            "--against is missing: measured against what?", fix="--against a data set, or a folder of real pictures."
+        )
     if "all-available" in extractors:
-        extractors = suite.available_extractors()
+        extractors = measures.available_extractors()
     with world.join(device) as peers:
         shown = _pictures_of(what, n, seed, truncation, peers.device)
         real = sources.open_pictures(against, split=split)
-        return suite.evaluate(
+        return measures.evaluate(
             shown,
             real,
             metrics,
@@ -429,6 +450,25 @@ def evaluate(
             peers=peers,
             progress=progress if peers.first else None,
         )
+
+
+def _of_lifter(
+    model: str | Path, suite: str, against: Path | None, n: int | None, seed: int, device: str, progress: Any
+) -> list[Row]:
+    from lianpu.experiments import lifting
+
+    if n is not None and n < 2:
+        raise UsageError(f"-n is {n}; a measurement needs at least two.", fix="Leave it away, or use -n 100.")
+    network = load_lifter(model, device).network
+    count = progress or (lambda done, total, what: None)
+    if suite == "identity":
+        return lifting.identity_suite(network, against, n or 100, seed=seed, count=count)
+    if against is None:
+        raise UsageError(
+            "--against is missing: true heads are needed.",
+            fix="lianpu data sample heads --to heads, then --against heads",
+        )
+    return lifting.geometry_suite(network, against, n, seed=seed, count=count)
 
 
 def _pictures_of(what: str | Path, n: int | None, seed: int, truncation: float, device: Any) -> Source:
@@ -784,7 +824,7 @@ def experiment(
 
     if paper == "digan2024" and few is not None:
         raise UsageError("digan2024 has no few-shot runs.", fix="Leave --few-shot away.")
-    module: Any = {"yan2023": yan2023, "digan2024": digan2024}[paper]
+    module: Any = base.chosen(paper, {"yan2023": yan2023, "digan2024": digan2024}, "experiment")
     options = {"few": few} if paper == "yan2023" else {}
     run = module.create(
         folder, scale, rows=rows or (), seeds=seeds or (), data=data, device=device, force=force or dry_run, **options

@@ -464,6 +464,7 @@ def lift(
     class_: Annotated[str | None, Parameter(name="--class")] = None,
     truncation: float = 0.7,
     mask: Path | None = None,
+    crop: Literal["auto", "face", "centre"] = "auto",
     steps: int = 400,
     yaw: Annotated[str, Parameter(allow_leading_hyphen=True)] = "",
     pitch: float = 0.0,
@@ -497,6 +498,9 @@ def lift(
         How far the new face may be from the average one; 1 is the model's full variety.
     mask
         A picture as large as the photograph, white where it is damaged or hidden: there the model guesses.
+    crop
+        How a photograph is laid into the model's square: face, its largest face, upright; centre, its middle as it is; auto: face where
+        `lianpu weights` has what finds faces, but for a picture that has been cropped already.
     steps
         In which the photograph is looked for.
     yaw
@@ -512,7 +516,7 @@ def lift(
     maps
         Of depth,normal,albedo,shading,transform: as pictures, and as numbers in NAME-maps.npz.
     export
-        Write a mesh: --export head.glb (also .obj, .ply, .stl; may be given several times)
+        Write a mesh: --export head.glb (also .obj, .ply, .stl, and .html, a page with the head in it; may be given several times)
     height_mm
         How tall the head is in truth, from the lowest to the highest point; without it the mesh says that its scale is unknown.
     turntable
@@ -537,6 +541,7 @@ def lift(
         label=class_,
         truncation=truncation,
         mask=mask,
+        crop=crop,
         steps=steps,
         yaw=yaw,
         pitch=pitch,
@@ -642,7 +647,8 @@ def evaluate(
     what: str,
     /,
     *,
-    against: Path,
+    against: Path | None = None,
+    suite: Literal["pictures", "geometry", "identity"] = "pictures",
     metrics: Annotated[list[str], Parameter(negative=())] = ["all"],  # noqa: B006 - never changed
     count: Annotated[int | None, Parameter(name=["-n", "--n", "--count"])] = None,
     seed: int = 0,
@@ -665,7 +671,9 @@ def evaluate(
     what
         A folder of pictures, a data set, or a model, which then paints.
     against
-        A data set, or a folder of real pictures.
+        A data set, or a folder of real pictures; for geometry a folder of drawn heads, for identity one if true heads are to be set beside.
+    suite
+        pictures; or of a lifter: geometry, its shapes, poses and lights against true ones; identity, what turned faces keep of themselves.
     metrics
         all, or some of: fid, kid, fd, kd, precision, recall, density, coverage, ssim, ms-ssim, lpips, diversity, memorisation, palette,
         symmetry. Several with commas: fid,kid
@@ -693,18 +701,25 @@ def evaluate(
         auto, cpu, cuda or cuda:1.
     """
     from lianpu import api
-    from lianpu.metrics import suite, table
+    from lianpu.metrics import suite as measures
+    from lianpu.metrics import table
     from lianpu.progress import Progress
 
+    known: Iterable[str] = measures.METRICS
+    if suite != "pictures":
+        from lianpu.experiments import lifting
+
+        known = lifting.CHECKS[suite]
     for condition in fail_if or []:
-        suite.parse_check(condition)
+        measures.parse_check(condition, known)
     if csv is not None:
-        suite.check_ending(csv)
+        measures.check_ending(csv)
     first = os.environ.get("RANK", "0") == "0"
     progress = Progress(quiet=quiet or json or not first)
     rows = api.evaluate(
         what,
         against=against,
+        suite=suite,
         metrics=metrics,
         n=count,
         seed=seed,
@@ -720,14 +735,14 @@ def evaluate(
     if not first:
         return
     if csv is not None:
-        suite.write(rows, csv)
+        measures.write(rows, csv)
     if not quiet:
         table.show(rows)
     if json:
-        _out(suite.to_json(rows).rstrip())
+        _out(measures.to_json(rows).rstrip())
     elif not (sys.stdout.isatty() and not quiet):  # on a terminal the table has been read already
-        _out(suite.to_csv(rows).rstrip())
-    suite.fail_if(rows, fail_if or [])
+        _out(measures.to_csv(rows).rstrip())
+    measures.fail_if(rows, fail_if or [], known)
 
 
 @app.command
@@ -796,7 +811,7 @@ def experiment(
     few_shot
         yan2023: training originals of the few-shot runs: --few-shot 50 100 300; --no-few-shot for none.
     data
-        Your own data set with a test split, instead of masks drawn from rules.
+        Your own data set with a test split, instead of masks or heads drawn from rules.
     jobs
         Processes at once; one for each core by default, one on a GPU.
     minutes

@@ -18,12 +18,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from lianpu import checkpoint, files, images, inversion, provenance
+from lianpu import checkpoint, files, images, inversion, provenance, weights
 from lianpu.config import LiftConfig
-from lianpu.data.crop import square
+from lianpu.data.crop import Find, aligned, portrait, square
 from lianpu.errors import DataError, ModelError, UsageError, did_you_mean
 from lianpu.export import mesh, video
-from lianpu.nets import features
+from lianpu.nets import features, mtcnn
 from lianpu.nets.digan import Digan, Face
 from lianpu.randomness import latent
 from lianpu.render import camera, frames, surface
@@ -34,7 +34,12 @@ MAPS = ("depth", "normal", "albedo", "shading", "transform")
 TRAINED = LiftConfig().yaw  # degrees of yaw that a model is shown in training, to either side
 MOST = round(math.degrees(camera.ROTATION))  # degrees that a view can say
 SMALLEST = 32  # pixels of a photograph below which no face can be told
+CROPS = ("auto", "face", "centre")
 LIGHT_FIX = "--light x,y,ambient,diffuse, for instance --light 0.5,-0.3,0.4,0.6"
+
+
+Lay = Callable[[np.ndarray], np.ndarray]
+"""A picture uint8 (h, w, 3) in the model's square."""
 
 
 @dataclass(frozen=True)
@@ -246,7 +251,8 @@ class Wanted:
         return [path for path in (self.turntable, self.relight) if path is not None]
 
     def _view(self, name: str, yaw: float) -> Path:
-        return self.out / f"{name}-yaw{yaw:+03.0f}.png"
+        said = f"{yaw:+03.0f}" if float(yaw).is_integer() else f"{yaw:+06.2f}"
+        return self.out / f"{name}-yaw{said}.png"
 
     def files(self, name: str) -> list[Path]:
         """Where the files of a face of this name will lie."""
@@ -254,7 +260,7 @@ class Wanted:
         maps = [self.out / f"{name}-{each}.png" for each in self.maps]
         if maps:
             maps.append(self.out / f"{name}-maps.npz")
-        return [*views, *maps, *self.export, *self._films]
+        return [*views, *maps, *(each for path in self.export for each in mesh.files_of(path)), *self._films]
 
     def warnings(self, lifted: Lifted) -> list[str]:
         """What whoever uses the files should know."""
@@ -265,6 +271,7 @@ class Wanted:
                 f"turned by up to {max(map(abs, beyond)):g} degrees, and the model was trained on {TRAINED:g}: sides are a guess"
             )
         found = lifted.facts.get("inverted")
+        said += found["laid"] if found else []
         if found and found["spread"] > 2:
             said.append(
                 "the photograph is far from all that the model knows: the shape is that of a face it knows, not of this one"
@@ -346,6 +353,8 @@ class Lifter:
         source: Path,
         *,
         mask: Path | None = None,
+        crop: str = "auto",
+        find: Find = mtcnn.find,
         steps: int = 400,
         seed: int = 0,
         say: inversion.Say = lambda step, steps, loss: None,
@@ -353,6 +362,9 @@ class Lifter:
     ) -> Lifted:
         """The face in a photograph, found among the model's codes. mask: a picture that is white where the photograph shows damage
         or something before the face; what lies there is the model's guess.
+
+        crop: "face" lays its largest face upright as `data build --crop face` does, "centre" takes its middle as it is; "auto": face where
+        the networks for it are here, but for a square picture of hardly more pixels than the model's, which has been cropped already.
         """
         decoded = images.decode(source)
         h, w = decoded.pixels.shape[:2]
@@ -362,9 +374,11 @@ class Lifter:
                 str(source),
                 f"Give one of {SMALLEST} or more.",
             )
-        pixels, notes = square(decoded.pixels, "centre", self.resolution)
-        picture = images.to_float(pixels).to(self.device)
-        hidden = None if mask is None else self._mask(mask, (h, w))
+        if crop not in CROPS:
+            raise UsageError(f"there is no crop mode {crop!r}.", fix=did_you_mean(crop, CROPS))
+        mode, lay, notes = self._laid(source, decoded.pixels, crop, find)
+        picture = images.to_float(lay(decoded.pixels)).to(self.device)
+        hidden = None if mask is None else self._mask(mask, (h, w), lay)
         phi = features.perceptual().to(self.device)
         found = inversion.invert(
             self.network.G2D, phi, picture, mask=hidden, steps=steps, seed=seed, say=say, stop=stop
@@ -375,11 +389,32 @@ class Lifter:
             "picture": source.name, "steps": steps,
             **{name: float(getattr(found, name)) for name in ("error", "distance", "spread")},
             "features": {"name": phi.name, "sha256": phi.sha256}, "seed": seed, "mask": mask.name if mask else None,
-            "notes": [*decoded.notes, *notes],
+            "crop": mode, "notes": list(decoded.notes), "laid": list(notes),
         }  # fmt: skip
         return self._lifted(source.stem, face, source.name, {"inverted": inverted}, photograph=True)
 
-    def _mask(self, path: Path, size: tuple[int, int]) -> Tensor:
+    def _laid(self, source: Path, pixels: np.ndarray, crop: str, find: Find) -> tuple[str, Lay, tuple[str, ...]]:
+        """How the photograph is laid into the model's square, who lays it or a mask over it so, and what should be known of it."""
+        (h, w), r, notes = pixels.shape[:2], self.resolution, ()
+        if crop == "auto":
+            crop = "centre"
+            if not (h == w and h <= 2 * r):  # which has been cropped already
+                if all(weights.available(name) for name in mtcnn.CARDS):
+                    crop = "face"
+                else:
+                    names = " ".join(mtcnn.CARDS)
+                    notes = (f"what finds faces is not here, so its middle was taken: lianpu weights get {names}",)
+        if crop == "centre":
+            return crop, lambda x: square(x, "centre", r)[0], (*notes, *square(pixels, "centre", r)[1])
+        try:
+            transform, notes = portrait(pixels, r, find)
+        except DataError as error:
+            raise DataError(
+                error.what, str(source), "--crop centre takes the middle of the picture as it is."
+            ) from None
+        return crop, lambda x: aligned(x, transform, r), notes
+
+    def _mask(self, path: Path, size: tuple[int, int], lay: Lay) -> Tensor:
         """(1, 1, r, r): 1 where the photograph counts."""
         pixels = images.decode(path).pixels
         if pixels.shape[:2] != size:
@@ -388,7 +423,7 @@ class Lifter:
                 str(path),
                 "Draw it over the photograph itself.",
             )
-        small = square(pixels, "centre", self.resolution)[0]
+        small = lay(pixels)
         return torch.from_numpy(small.max(-1) < 128)[None, None].float().to(self.device)
 
     def _lifted(self, name: str, face: Face, source: str, facts: dict[str, Any], *, photograph: bool = False) -> Lifted:

@@ -237,6 +237,14 @@ RECIPES: dict[str, Recipe] = {
             _HEADS_64,
         ),
         *(
+            Recipe(
+                f"tiny-64-heads-{r}",
+                f"{_SAY[r]}; on clay heads, as their teacher but for what D is shown; 64 px.",
+                _tiny(_HEADS_64, r),
+            )
+            for r in ("ada", "apa", "diffusion")
+        ),
+        *(
             Recipe(f"tiny-64-{row}", f"{_LIFT_SAY[row]}; --teacher a 64 px model; for a CPU.", config)
             for row, config in _lifters(_TINY_LIFT).items()
         ),

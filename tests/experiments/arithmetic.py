@@ -44,9 +44,9 @@ class Arithmetic:
         return json.loads((self.folder / "results" / f"{name}.json").read_text())
 
     def perform(self, stage: Stage, report: Reporter, minutes: float | None) -> bool:
+        (self.folder / f"pid-{stage.name}").write_text(str(os.getpid()))
         with open(self.folder / "history", "a") as history:
             history.write(stage.name + "\n")
-        (self.folder / f"pid-{stage.name}").write_text(str(os.getpid()))
         if stage.name in self._word("failing"):
             raise DataError(f"{stage.name} cannot be had.", "here", "Mend it.")
         if stage.name in self._word("empty"):

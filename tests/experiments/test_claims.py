@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lianpu.experiments import claims
+from lianpu.experiments.base import KINDS
 from lianpu.experiments.claims import CLAIMS, NOT_RUN, VERDICTS, Measured, compare
-from lianpu.experiments.yan2023 import KINDS, NAMES
+from lianpu.experiments.yan2023 import NAMES
 
 OPPOSITE = {"agrees": "disagrees", "leans to it": "leans against", "undecided": "undecided"}
 OPPOSITE |= {v: k for k, v in OPPOSITE.items()}

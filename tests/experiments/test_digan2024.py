@@ -5,18 +5,28 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from lianpu import api, checkpoint
+from lianpu import api, checkpoint, cli, images
+from lianpu.config import to_dict
 from lianpu.data.samples import heads
-from lianpu.errors import UsageError
+from lianpu.errors import DataError, ModelError, UsageError
 from lianpu.experiments import base, digan2024, lifting, stages
+from lianpu.experiments.claims import Measured, judge
+from lianpu.experiments.claims2024 import CLAIMS, SHARE
 from lianpu.experiments.digan2024 import SCALES, Digan2024
 from lianpu.metrics import geometry, identity
+from lianpu.metrics import suite as measures
+from lianpu.nets.digan import Face
+from lianpu.nets.stylegan2 import Generator
 from lianpu.progress import Progress
+from lianpu.render import camera, surface
+from lianpu.report.words import Words
+from tests.test_painter import CONFIG
 
 QUIET = Progress(quiet=True)
 MINI = replace(SCALES["rehearsal"], name="mini", held=3, heads=40, turned=2, n=8, steps=4)
@@ -62,8 +72,12 @@ def test_a_new_teacher_makes_all_that_stands_on_it_stale(whole):
     try:
         states = stages.states(whole)
         stale = {name for name, entry in states.items() if entry["state"] != "done"}
-        assert {"codes", "train-digan-seed0", "train-digan-wo-flip-seed0"} <= stale
+        lifters = [f"{what}-{row}-seed0" for what in ("train", "evaluate") for row in ("digan", "digan-wo-flip")]
+        assert {"codes", *lifters} <= stale
         assert not stale & {"data", "evaluate-real", "train-ada-seed0"}
+        (train,) = (stage for stage in whole.stages() if stage.name == "train-digan-seed0")
+        with pytest.raises(UsageError, match="begun with another teacher"):
+            whole.train(train, QUIET, None)
     finally:
         model.write_text(was, "utf-8")
     assert all(entry["state"] == "done" for entry in stages.states(whole).values())
@@ -73,7 +87,8 @@ def test_a_new_teacher_makes_all_that_stands_on_it_stale(whole):
 def test_shapes_are_those_of_the_held_out_pictures(whole):
     """What the rows say is what the geometry says of faces that are lifted one by one."""
     truth = heads.read(whole.folder / "held")
-    codes = lifting.Codes.load(whole.folder / "codes.safetensors")
+    codes = whole._found(whole._searching)
+    assert codes is not None
     network, _ = checkpoint.load_model(whole.folder / "runs" / "digan-seed0" / "model", "digan")
     rows = {row.metric: row for row in lifting.of_shape(network, codes, truth)}
     sides = []
@@ -88,7 +103,7 @@ def test_shapes_are_those_of_the_held_out_pictures(whole):
 
 
 class Perfect:
-    """A network that knows each held-out picture."""
+    """Answers as a lifter would that knows each held-out picture: ground behind the head, the light in the head's own frame."""
 
     def __init__(self, truth: heads.Truth) -> None:
         self.truth, self.at = truth, 0
@@ -96,9 +111,11 @@ class Perfect:
     def lifted(self, network: object, ws: torch.Tensor) -> dict[str, torch.Tensor]:
         some = slice(self.at, self.at + len(ws))
         self.at += len(ws)
-        t = self.truth
-        names = {"depth": t.depth, "canonical": t.canonical, "view": t.view, "light": t.light}
-        return {name: torch.from_numpy(values[some]) for name, values in names.items()}
+        depth, view, light = (torch.from_numpy(getattr(self.truth, k)[some]) for k in ("depth", "view", "light"))
+        lamp = surface.light(light)
+        x, y, z = surface.carried(lamp, camera.pose(view).rotation.mT).direction.unbind(1)
+        own = torch.stack([light[:, 0], light[:, 1], x / z, y / z], 1)
+        return {"depth": torch.where(depth < camera.EMPTY - 1e-6, depth, camera.BORDER), "view": view, "light": own}
 
 
 def test_the_truth_itself_has_no_error(tmp_path, monkeypatch):
@@ -107,8 +124,8 @@ def test_the_truth_itself_has_no_error(tmp_path, monkeypatch):
     monkeypatch.setattr(lifting, "_lifted", Perfect(truth).lifted)
     codes = lifting.Codes(torch.zeros(8, 1, 1), torch.zeros(8), torch.ones(8))
     rows = {row.metric: row for row in lifting.of_shape(None, codes, truth)}  # type: ignore[arg-type]
-    for name in ("SIDE", "SIDE, straight ahead", "MAD (degrees)", "rotation error (degrees)", "light direction error (degrees)"):
-        assert rows[name].value == pytest.approx(0, abs=1e-4), name
+    for name in ("SIDE", "MAD (degrees)", "rotation error (degrees)", "light direction error (degrees)"):
+        assert rows[name].value == pytest.approx(0, abs=1e-3), name
     assert rows["yaw correlation"].value == pytest.approx(1)
     assert rows["depth correlation"].value == pytest.approx(1)
     apart = rows["two views' depths apart"]
@@ -117,6 +134,37 @@ def test_the_truth_itself_has_no_error(tmp_path, monkeypatch):
     walls = lifting.yardsticks(truth, truth.depth)
     for name in ("flat", "mean"):
         assert all(row.value > rows[row.metric].value + 1e-3 for row in walls[name])
+
+
+def test_a_head_is_turned_under_a_light_that_stays():
+    """A true head's own depth and albedo, turned by the renderer of lifters, is shaded as the head that is truly turned."""
+    one = heads.head(5, 0)
+    still = one.see((0,) * 6, identity.NEUTRAL, 64)
+    depth = torch.from_numpy(np.where(still.mask, still.depth, camera.BORDER))[None]
+    albedo = images.to_float(still.albedo[None])
+    T = torch.from_numpy(still.mask)[None, None].float()
+
+    class Known:
+        """A lifter whose only face is that head."""
+
+        config = SimpleNamespace(teacher=SimpleNamespace(z_dim=4, classes=0))
+        G2D = SimpleNamespace(mapping=lambda z, label, truncation: z[:, None])
+
+        def __call__(self, w):
+            zero = torch.zeros(1, 6)
+            return Face(w, albedo, albedo, depth, T, zero, zero[:, :4])
+
+    mapping = Known.G2D.mapping
+    Known.G2D = SimpleNamespace(mapping=type("M", (), {"w_avg": torch.zeros(1), "__call__": staticmethod(mapping)})())
+    show, true = lifting.turning(Known(), 1, 64), lifting.true_heads(5, 64, 64)
+    for yaw in (-30, 30):
+        mine, its = show(0, yaw).astype(float), true(0, yaw).astype(float)
+        on = one.see((0, yaw / 60, 0, 0, 0, 0), identity.NEUTRAL, 64).mask
+        on[:, :12] = on[:, -12:] = False
+        apart = np.abs(mine - its)[on].mean()
+        fixed = np.abs(show(0, 0).astype(float) - its)[on].mean()
+        assert apart < 0.75 * fixed
+        assert np.corrcoef(mine[on].mean(-1), its[on].mean(-1))[0, 1] > 0.75
 
 
 def test_identity_rows_say_the_share_of_the_ceiling():
@@ -143,6 +191,112 @@ def test_identity_rows_say_the_share_of_the_ceiling():
     assert set(cosines) == set(yaws)
 
 
+def test_an_embedder_that_sees_no_face_leaves_a_row_that_says_so():
+    class Blind:
+        name = "identity (blind)"
+
+        def __call__(self, views):
+            raise DataError("no face was found in the frontal view.")
+
+    rows, cosines = lifting.of_identity(Blind(), lambda i, yaw: np.zeros((2, 2, 3), np.uint8), 3, None)
+    assert [(row.value, row.n) for row in rows] == [(None, 0)] * 4
+    assert all("no" in row.note and "face" in row.note for row in rows)
+    assert json.dumps(cosines, allow_nan=False)
+
+
+def test_a_search_that_was_stopped_goes_on(tmp_path, monkeypatch):
+    torch.manual_seed(1)
+    teacher = Generator(CONFIG).requires_grad_(False).eval()
+    pictures = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), np.uint8)
+    monkeypatch.setattr(lifting, "AT_ONCE", 2)
+    told: list[int] = []
+    options = {"steps": 2, "count": lambda done, total, what: told.append(done), "key": "a"}
+    whole = lifting.codes(teacher, pictures, **options, keep=tmp_path / "whole")
+    assert lifting.codes(teacher, pictures, **options, keep=tmp_path / "x", stop=lambda: len(told) > 4) is None
+    assert lifting.found_codes(tmp_path / "x", "a", 5) is None
+    first = (tmp_path / "x" / "00000.safetensors").stat().st_mtime_ns
+    again = lifting.codes(teacher, pictures, **options, keep=tmp_path / "x")
+    assert (tmp_path / "x" / "00000.safetensors").stat().st_mtime_ns == first, "what was found is not sought again"
+    kept = lifting.found_codes(tmp_path / "x", "a", 5)
+    assert all(torch.equal(a, b) and torch.equal(a, c) for a, b, c in zip(whole, again, kept, strict=True))
+    assert lifting.found_codes(tmp_path / "x", "b", 5) is None, "another teacher's"
+    (tmp_path / "x" / "00002.safetensors").write_bytes(b"torn")
+    assert lifting.found_codes(tmp_path / "x", "a", 5) is None
+
+
+def table(values: dict[tuple[str, str], float]):
+    """A look at a table whose rows have these values, surely."""
+    return lambda metric, row: Measured(*[(values[metric, row],)] * 3) if (metric, row) in values else None
+
+
+GOOD = {
+    ("frechet", "digan"): 10, ("frechet", "teacher"): 9.5, ("frechet", "ada"): 12, ("frechet", "digan-wo-flip"): 8,
+    ("yaw correlation", "digan"): 0.95,
+    **{("SIDE", row): v for row, v in (("digan", 0.007), ("liftedgan", 0.008), ("flat", 0.014), ("mean", 0.009))},
+    **{("MAD (degrees)", row): v for row, v in (("digan", 18), ("liftedgan", 20), ("flat", 40), ("mean", 24))},
+    **{(m, f"digan-wo-{x}"): v for x in ("flip", "idt", "rega") for m, v in (("SIDE", 0.012), ("MAD (degrees)", 30))},
+    **{(SHARE.format(t), row): v for t in (15, 30, 45, 60) for row, v in (("digan", 0.9), ("liftedgan", 0.8))},
+}  # fmt: skip
+
+
+def test_a_table_that_says_what_is_claimed_agrees_and_its_opposite_does_not():
+    assert {c["name"]: c["verdict"] for c in judge(table(GOOD), CLAIMS)} == dict.fromkeys(
+        (c.name for c in CLAIMS), "agrees"
+    )
+    bad = {k: 1000 / v if k[1] == "digan" or k == ("frechet", "digan-wo-flip") else v for k, v in GOOD.items()}
+    bad |= {k: 0.01 for k in GOOD if k[1] == "digan" and (k[0].startswith("identity") or k[0] == "yaw correlation")}
+    bad["frechet", "digan-wo-flip"] = 2000
+    assert {c["name"]: c["verdict"] for c in judge(table(bad), CLAIMS)} == dict.fromkeys(
+        (c.name for c in CLAIMS), "disagrees"
+    )
+
+
+def test_better_than_liftedgan_is_on_one_measure_and_clearly_worse_on_none():
+    def verdict(**changed: float) -> str:
+        names = {"side": "SIDE", "mad": "MAD (degrees)"}
+        values = GOOD | {(names[k], "digan"): v for k, v in changed.items()}
+        return next(c["verdict"] for c in judge(table(values), CLAIMS) if c["name"] == "beats-liftedgan")
+
+    assert verdict() == "agrees"
+    assert verdict(mad=20) == "agrees"
+    assert verdict(mad=21) == "disagrees"
+
+
+def test_the_teachers_rivals_differ_from_it_in_nothing_but_what_the_discriminator_sees():
+    for scale in SCALES.values():
+        experiment = Digan2024(Path("x"), scale, tuple(digan2024.NAMES), scale.seeds)
+        plain = [to_dict(experiment.recipe(row)) for row in digan2024.PAINTERS]
+        for one in plain:
+            one.pop("augment")
+            one["net"].pop("time")
+        assert all(one == plain[0] for one in plain), scale.name
+
+
+def test_with_data_of_ones_own_there_is_no_truth(whole, tmp_path):
+    own = digan2024.create(tmp_path / "x", MINI, rows=("digan",), data=whole.data, device="cpu")
+    assert [s.name for s in own.stages()] == [
+        "data", "evaluate-real", "train-teacher-seed0", "evaluate-teacher-seed0", "train-digan-seed0", "evaluate-digan-seed0",
+    ]  # fmt: skip
+    base.begin(own)
+    stages.run(own, threads=1, report=QUIET, minutes=0.02)
+    own.perform(own.stages()[0], QUIET, None)
+    facts = digan2024.summary(own)
+    assert str(tmp_path) not in json.dumps(facts)
+    assert str(whole.data) not in json.dumps(facts)
+    assert any("nobody knows the true shapes" in gap["why"]["en"] for gap in facts["not_run"])
+    (own.folder / "summary.json").write_text(json.dumps(facts, ensure_ascii=False), "utf-8")
+    html, *_ = api.report([own.folder], tmp_path / "page.html")
+    assert "clay heads" not in html.read_text("utf-8").replace("embedder of clay heads", "")
+
+
+@pytest.mark.slow
+def test_a_forecast_times_every_run_and_the_search(tmp_path):
+    experiment = digan2024.create(tmp_path / "x", MINI, rows=("digan",), device="cpu")
+    plan = digan2024.forecast(experiment, 2)
+    assert {s["name"] for s in plan["stages"] if s["seconds"]} == {"train-teacher-seed0", "train-digan-seed0", "codes"}
+    assert not (tmp_path / "x").exists()
+
+
 def test_what_it_cannot_be_told_is_refused(tmp_path):
     with pytest.raises(UsageError, match="no scale"):
         digan2024.create(tmp_path / "x", "tny")
@@ -160,3 +314,70 @@ def test_every_recipe_of_every_scale_exists():
             chosen = experiment.recipe(row)
             assert chosen.net.resolution == experiment.resolution
             assert chosen.kimg == (scale.lifter_kimg if row in digan2024.LIFTERS else scale.kimg)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_page_shows_every_table_and_figure(whole, lang, tmp_path):
+    facts = json.dumps(digan2024.summary(whole), ensure_ascii=False)
+    (whole.folder / "summary.json").write_text(facts, "utf-8")
+    html, table, _ = api.report([whole.folder], tmp_path / "page.html", lang=lang)
+    text = html.read_text("utf-8")
+    words = Words(lang)
+    for key in (
+        "lift.shapes",
+        "lift.table1",
+        "lift.table2",
+        "lift.table3",
+        "lift.figure2",
+        "lift.figure3",
+        "lift.figure4",
+        "lift.data",
+    ):
+        assert f">{words(key)}</h2>" in text, key
+    assert text.count("data:image/png") == 4
+    for name in ("flat", "mean"):
+        assert words(f"lift.{name}") in text
+    lines = table.read_text("utf-8")
+    assert "digan-wo-flip" in lines
+    assert "MAD (degrees)" in lines
+
+
+@pytest.mark.slow
+def test_a_lifter_of_ones_own_is_measured_by_the_command(whole, tmp_path, capsys):
+    model = whole.folder / "runs" / "digan-seed0" / "model"
+    rows = api.evaluate(model, suite="geometry", against=whole.folder / "held", n=4)
+    found = {row.metric: row for row in rows}
+    assert found["SIDE"].n == 4
+    assert found["SIDE, flat depth"].value > 0
+    assert set(lifting.CHECKS["geometry"]) <= {row.key for row in rows}
+    assert len({row.key for row in rows if row.extra["key"]}) == sum(bool(row.extra["key"]) for row in rows)
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["evaluate", str(model), "--suite", "identity", "-n", "2", "--json", "--quiet"])
+    said = {row["metric"] for row in json.loads(capsys.readouterr().out)}
+    assert "identity (clay) kept at 30 degrees" in said
+    assert not any("true heads" in name for name in said), "no true heads were given"
+
+
+@pytest.mark.slow
+def test_a_measure_of_shape_needs_a_lifter_and_true_heads_of_its_size(whole, tmp_path):
+    model = whole.folder / "runs" / "digan-seed0" / "model"
+    with pytest.raises(UsageError, match="true heads are needed"):
+        api.evaluate(model, suite="geometry")
+    with pytest.raises(ModelError, match="knows no shapes"):
+        api.evaluate("opera-mask-64", suite="geometry", against=whole.folder / "held")
+    with pytest.raises(UsageError, match="--against is missing"):
+        api.evaluate("opera-mask-64")
+    heads.write(tmp_path / "small", 2, 0, 32, workers=1)
+    with pytest.raises(DataError, match="32 px"):
+        api.evaluate(model, suite="geometry", against=tmp_path / "small")
+    with pytest.raises(DataError, match="not a folder of drawn heads"):
+        api.evaluate(model, suite="geometry", against=tmp_path)
+    with pytest.raises(UsageError, match="-n is 0"):
+        api.evaluate(model, suite="identity", n=0)
+    with pytest.raises(UsageError, match="--size means nothing to --suite geometry"):
+        api.evaluate(model, suite="geometry", against=whole.folder / "held", size=32)
+    for suite, keys in lifting.CHECKS.items():
+        assert all(measures.parse_check(f"{key}>0.5", keys)[0] == key for key in keys), suite
+    with pytest.raises(UsageError, match="no metric named sidd"):
+        measures.parse_check("sidd>0.5", lifting.CHECKS["geometry"])

@@ -1,6 +1,9 @@
+import base64
+import html
 import json
 import math
 import os
+import re
 import struct
 from pathlib import Path
 
@@ -208,7 +211,7 @@ def test_stl_is_in_millimetres(tmp_path):
     assert path.read_bytes().startswith(b"lianpu") and b"generated" in path.read_bytes()[:80]
 
 
-@pytest.mark.parametrize("ending", mesh.ENDINGS)
+@pytest.mark.parametrize("ending", [ending for ending in mesh.ENDINGS if ending != "html"])  # it holds a GLB
 def test_a_known_height_gives_the_scale(tmp_path, ending):
     back = trimesh.load(written(tmp_path, f"head.{ending}", face(), height_mm=250), force="mesh")
     assert np.ptp(back.vertices[:, 1]) == pytest.approx(250 if ending == "stl" else 0.25, rel=1e-5)
@@ -251,7 +254,7 @@ def test_a_vertex_that_is_no_number():
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("head.gbl", "Did you mean glb"), ("head.fbx", "Known: glb, obj, ply, stl"), ("head", "without an ending")],
+    [("head.gbl", "Did you mean glb"), ("head.fbx", "Known: glb, html, obj, ply, stl"), ("head", "without an ending")],
 )
 def test_an_unknown_ending(tmp_path, name, says):
     with pytest.raises(UsageError, match=says):
@@ -301,3 +304,18 @@ def test_meshes_before_the_camera_and_depth_maps_agree():
     by_vertices = mesh.of_vertices(points, by_depth.faces, images.to_uint8(image)[0].reshape(-1, 3))
     assert_allclose(by_vertices.vertices, by_depth.vertices)
     assert_array_equal(by_vertices.colours, by_depth.colours)
+
+
+def test_a_page_holds_the_very_glb_and_nothing_from_elsewhere(tmp_path):
+    rough = Origin("photo {glb} <script>alert(1)</script>.png", 'a "model"')
+    mesh.write(tmp_path / "head.glb", face(), rough)
+    (page,) = mesh.write(tmp_path / "head.html", face(), rough)
+    text = page.read_text("utf-8")
+    inside = re.search(r'<script id="glb"[^>]*>([^<]*)</script>', text)
+    assert inside is not None
+    assert base64.b64decode(inside[1]) == (tmp_path / "head.glb").read_bytes()
+    assert "<script>alert" not in text
+    assert html.escape(rough.source) in text, "a name from outside is text, even one that looks like a place to fill"
+    assert "hypothesis, not a measurement" in text
+    assert not re.search(r"https?://", text)
+    assert "default-src 'none'" in text

@@ -331,3 +331,30 @@ def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path):
 
     small, large = peak(3000), peak(9000)
     assert large - small < 6000 * 200, "a few numbers a picture may remain, never its features beside all others"
+
+
+@pytest.mark.parametrize("gap", [distances.frechet_gap, distances.kernel_gap])
+def test_a_gap_is_the_difference_of_distances_and_surer_than_each_alone(gap):
+    """Two ways of painting the same pictures: what the pictures share cancels."""
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(60, 80))
+    made = truth + 0.7 * rng.normal(size=truth.shape)
+    near, far = made + 0.15, made + 0.25
+    alone = {
+        distances.frechet_gap: lambda x: (
+            distances.frechet(x, truth),
+            distances.frechet_interval(x, truth, 0, 200).interval,
+        ),
+        distances.kernel_gap: lambda x: (distances.kernel_of(x, truth), distances.kernel(x, truth, 0).interval),
+    }[gap]
+    (a, sure_a), (b, sure_b) = alone(near), alone(far)
+    found = gap([near], [far], truth, 0)
+    assert found.value == pytest.approx(a - b, rel=1e-9)
+    assert found.value < 0
+    assert found.interval.high < 0, "far is farther on every resample"
+    assert found.interval.high - found.interval.low < 0.5 * min(sure_a.high - sure_a.low, sure_b.high - sure_b.low)
+    other = gap([far], [near], truth, 0)
+    assert other.value == pytest.approx(-found.value)
+    same = gap([near, far], [far, near], truth, 0)
+    assert same.value == pytest.approx(0, abs=1e-12)
+    assert same.interval.low == pytest.approx(0, abs=1e-12)

@@ -40,7 +40,7 @@ def test_a_head_is_what_its_command_makes(known, tmp_path):
         **HEAD,
         "view": VIEW,
         "maps": ["depth", "normal"],
-        "export": ["glb", "obj", "stl"],
+        "export": ["glb", "obj", "stl", "html"],
         "turntable": True,
         "height_mm": 300,
     }
@@ -61,7 +61,7 @@ def test_a_head_is_what_its_command_makes(known, tmp_path):
     }  # fmt: skip
     picture = next(i for i in items(known, job) if "yaw" in i["name"])
     beside = known.get(f"/api/library/{picture['id']}")["beside"]
-    assert {name.rpartition(".")[2] for name in beside} >= {"glb", "obj", "mtl", "stl", "npz"}
+    assert {name.rpartition(".")[2] for name in beside} >= {"glb", "obj", "mtl", "stl", "html", "npz"}
     answer, content = known.ask("GET", f"/api/jobs/{job['id']}/files/head.glb")
     assert content == (out / "meshes" / "head.glb").read_bytes()
     assert answer.getheader("content-disposition").startswith("attachment")

@@ -27,6 +27,7 @@ MADE = (
     "map_",
     "take_",
     "rec_",
+    "rights_",
 )
 """Beginnings of keys that are put together from what the server says."""
 

@@ -15,7 +15,7 @@ from lianpu import images
 from lianpu.data import ground
 from lianpu.errors import DataError, UsageError, did_you_mean
 
-__all__ = ["MODES", "PORTRAIT", "Crop", "Find", "aligned", "similarity", "square"]
+__all__ = ["MODES", "PORTRAIT", "Crop", "Find", "aligned", "looks_aside", "portrait", "similarity", "square"]
 
 Crop = Literal["pad", "centre", "subject", "face"]
 MODES: tuple[str, ...] = get_args(Crop)
@@ -38,7 +38,8 @@ def square(pixels: np.ndarray, mode: str, size: int, find: Find | None = None) -
     if mode not in MODES:
         raise UsageError(f"there is no crop mode {mode!r}.", fix=did_you_mean(mode, MODES))
     if mode == "face":
-        return _portrait(pixels, size, find)
+        transform, said = portrait(pixels, size, find)
+        return aligned(pixels, transform, size), said
     notes: list[str] = []
     h, w = pixels.shape[:2]
     box = (0, 0, h, w)
@@ -75,8 +76,8 @@ def _cut(pixels: np.ndarray, top: int, left: int, side: int, size: int) -> np.nd
     return out
 
 
-def _portrait(pixels: np.ndarray, size: int, find: Find | None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The largest face, upright."""
+def portrait(pixels: np.ndarray, size: int, find: Find | None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The similarity (2, 3) that lays the largest face upright in a square of `size` pixels, and what should be known of it."""
     if find is None:
         raise UsageError(
             "--crop face needs someone who finds faces.", fix="lianpu.api.build brings the networks for it."
@@ -86,6 +87,8 @@ def _portrait(pixels: np.ndarray, size: int, find: Find | None) -> tuple[np.ndar
     if not faces:
         raise DataError("no face was found in it.")
     notes = [f"{len(faces)} faces: the largest was taken"] if len(faces) > 1 else []
+    if looks_aside(faces[0].landmarks):
+        notes.append("the face looks aside: what is turned away is a guess")
     transform = similarity(faces[0].landmarks, PORTRAIT * size)
     scale = float(np.hypot(*transform[0, :2]))
     if scale > MAX_ENLARGEMENT:
@@ -98,7 +101,14 @@ def _portrait(pixels: np.ndarray, size: int, find: Find | None) -> tuple[np.ndar
     x, y = (corners @ np.linalg.inv(transform[:, :2]).T).T
     if min(x) < -0.1 * w or max(x) > 1.1 * w or min(y) < -0.1 * h or max(y) > 1.1 * h:
         notes.append("the square reaches beyond the picture: continued as in a mirror")
-    return aligned(pixels, transform, size), tuple(notes)
+    return transform, tuple(notes)
+
+
+def looks_aside(landmarks: np.ndarray) -> bool:
+    """Whether a face (5, 2) is turned so far that its nose lies nearer to one eye's side than half the eyes' distance from the middle."""
+    left, right, nose = landmarks[:3]
+    across = right - left
+    return bool(abs((nose - (left + right) / 2) @ across) > 0.5 * (across @ across))
 
 
 def similarity(points: np.ndarray, to: np.ndarray) -> np.ndarray:

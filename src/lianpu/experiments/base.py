@@ -21,7 +21,8 @@ from lianpu.experiments.stages import Reporter, Stage, digest, states
 from lianpu.machine import machine, threads
 
 __all__ = [
-    "SEED", "Paper", "begin", "checked", "chosen", "extractors", "forecast", "missing", "portable", "read", "training_speed",
+    "KINDS", "SEED", "Paper", "begin", "checked", "chosen", "embedders", "extractors", "forecast", "headline", "kind_of", "missing",
+    "portable", "read", "training_speed", "without_inputs",
 ]  # fmt: skip
 
 S = TypeVar("S")
@@ -55,7 +56,12 @@ class Paper:
         """The experiment that lies in `folder`."""
         values = read(folder / "experiment.json")
         if values is None or values.get("name") != cls.NAME:
-            raise DataError(f"there is no experiment in {folder.name}.", str(folder), f"lianpu experiment {cls.NAME}")
+            other = (
+                f"{folder.name} holds {values['name']}"
+                if values and values.get("name")
+                else f"there is no experiment in {folder.name}"
+            )
+            raise DataError(f"{other}.", str(folder), f"lianpu experiment {cls.NAME}, with an --out of its own.")
         try:
             kept = {f.name: values[f.name] for f in fields(cls) if f.name not in ("folder", "scale")}
             plain = {k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}
@@ -114,6 +120,8 @@ class Paper:
         if stage.kind == "train":
             return self.trained(stage)
         result = read(self.result(stage))
+        if stage.name == "data" and not (self.data / "dataset.json").is_file():
+            return False
         try:
             return result is not None and result.get("inputs_sha256") == digest(self.inputs(stage))
         except (LianpuError, OSError):
@@ -190,10 +198,14 @@ class Paper:
         """Pictures side by side in a file of the experiment."""
         from lianpu import provenance
 
-        kind = "algorithmicMedia" if stage.facts["row"] == "real" else "trainedAlgorithmicMedia"
+        real = stage.facts["row"] == "real"
+        kind = "algorithmicMedia" if real else "trainedAlgorithmicMedia"
         facts = {"verb": "experiment", "experiment": self.NAME, "stage": stage.name, "pictures": len(pictures)}
         sheet = images.sheet(list(pictures), columns)
-        files.atomic_write(self.folder / name, images.encode_png(sheet, provenance.png_text(facts, kind)))
+        text = (
+            {} if real and self.own_data else provenance.png_text(facts, kind)
+        )  # of whose photographs nothing is known
+        files.atomic_write(self.folder / name, images.encode_png(sheet, text))
 
     def cost(self, stage: Stage) -> dict[str, Any]:
         """What a run took, what it was told, and how it went."""
@@ -242,6 +254,14 @@ def extractors() -> list[str]:
     from lianpu import weights
 
     return [name for name in RULERS if weights.available(name)]
+
+
+def embedders() -> list[str]:
+    """clay, which is shipped; sface where its weights and those that find faces are here."""
+    from lianpu import weights
+    from lianpu.nets import mtcnn
+
+    return ["clay", *(["sface"] if all(weights.available(name) for name in ("sface", *mtcnn.CARDS)) else [])]
 
 
 def _events(log: Path) -> Iterator[dict[str, Any]]:
@@ -357,6 +377,11 @@ def training_speed(chosen: RunConfig, device: Any, count: int) -> float:
 # ---------------------------------------------------------------------------------------------------------------- the result
 
 
+def without_inputs(result: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A stage's result without what it was made from, which may name folders of this machine."""
+    return result and {k: v for k, v in result.items() if k != "inputs"}
+
+
 def missing(plan: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The stages that are not done, and why, in both languages."""
     return [
@@ -370,3 +395,27 @@ def missing(plan: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
         for name, entry in plan.items()
         if entry["state"] != "done"
     ]
+
+
+KINDS = {
+    "fid": "frechet", "fd": "frechet", "kid": "kernel", "kd": "kernel", "ssim": "ssim", "ms-ssim": "ms-ssim",
+    "lpips": "lpips to real", "diversity": "lpips diversity",
+}  # fmt: skip
+"""Metric (`suite.METRICS`) -> the measure of the paper that it is."""
+
+
+def kind_of(row: dict[str, Any]) -> str | None:
+    """Which of the paper's measures a metric row is, whatever its features: FID and FD are Fréchet distances, KID and KD kernel ones."""
+    return KINDS.get(str(row.get("extra", {}).get("key", "")))
+
+
+def headline(evaluated: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Which metric name stands for each measure: the standard one where it was computed, otherwise the first that every row has."""
+    found: dict[str, str] = {}
+    for kind in dict.fromkeys(KINDS.values()):
+        lists = [[r["metric"] for r in e["rows"] if kind_of(r) == kind and r["value"] is not None] for e in evaluated]
+        shared = [name for name in (lists[0] if lists else []) if all(name in names for names in lists)]
+        standard = [name for name in shared if name in ("FID", "KID")]
+        if shared:
+            found[kind] = (standard or shared)[0]
+    return found

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["CLAIMS", "NOT_RUN", "VERDICTS", "Claim", "Measured", "compare", "judge"]
+__all__ = ["CLAIMS", "NOT_RUN", "VERDICTS", "Claim", "Measured", "compare", "every", "judge"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,10 @@ class Measured:
     def mean(self) -> float:
         return sum(self.values) / len(self.values)
 
+    def times(self, factor: float) -> Measured:
+        """All of it, multiplied."""
+        return Measured(*(tuple(factor * v for v in each) for each in (self.values, self.lows, self.highs)))
+
     @property
     def hull(self) -> tuple[float, float]:
         """From the lowest to the highest end of the seeds' intervals."""
@@ -47,7 +51,7 @@ class Measured:
 
 PLACES = {
     "Table 1": "表 1", "Table 2": "表 2", "Table 3": "表 3", "Figure 3": "图 3", "Figure 5": "图 5", "Figure 6": "图 6",
-    "Conclusion": "结论",
+    "Conclusion": "结论", "Beyond the paper": "论文之外",
 }  # fmt: skip
 """Where in the paper, in Chinese."""
 
@@ -70,7 +74,7 @@ def compare(lower: Measured | None, higher: Measured | None) -> str:
     return "undecided"
 
 
-def _all(verdicts: Sequence[str]) -> str:
+def every(verdicts: Sequence[str]) -> str:
     """The verdict of a claim that is several at once: the least favourable part's."""
     measured = [v for v in verdicts if v != "not measured"]
     return max(measured, key=VERDICTS.index) if measured else "not measured"
@@ -101,15 +105,15 @@ class Claim:
 
 
 def _lowest(kind: str, row: str, others: Sequence[str]) -> Callable[[Look], str]:
-    return lambda look: _all([compare(look(kind, row), look(kind, other)) for other in others])
+    return lambda look: every([compare(look(kind, row), look(kind, other)) for other in others])
 
 
 def _highest(kind: str, row: str, others: Sequence[str]) -> Callable[[Look], str]:
-    return lambda look: _all([compare(look(kind, other), look(kind, row)) for other in others])
+    return lambda look: every([compare(look(kind, other), look(kind, row)) for other in others])
 
 
 def _both(*tries: Callable[[Look], str]) -> Callable[[Look], str]:
-    return lambda look: _all([t(look) for t in tries])
+    return lambda look: every([t(look) for t in tries])
 
 
 CLAIMS: tuple[Claim, ...] = (
@@ -251,7 +255,7 @@ CLAIMS: tuple[Claim, ...] = (
 )  # fmt: skip
 
 
-def judge(look: Look) -> list[dict[str, Any]]:
+def judge(look: Look, claims: Sequence[Claim] = CLAIMS) -> list[dict[str, Any]]:
     """Every claim with its verdict, as plain values, ready for json."""
     return [
         {
@@ -262,7 +266,7 @@ def judge(look: Look) -> list[dict[str, Any]]:
             "tried": {"en": c.tried_en, "zh": c.tried_zh} if c.tried else None,
             "verdict": c.tried(look) if c.tried else "eyes",
         }
-        for c in CLAIMS
+        for c in claims
     ]
 
 

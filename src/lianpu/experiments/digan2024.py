@@ -5,12 +5,11 @@ measures (Tables 1 to 3) and by what it could not: the truth, for the shape of t
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -18,10 +17,16 @@ from lianpu import __version__, checkpoint
 from lianpu.data import build, records
 from lianpu.data.folder import Folder
 from lianpu.data.samples import heads
+from lianpu.errors import UsageError
 from lianpu.experiments import base
-from lianpu.experiments.base import SEED, Paper, extractors, portable, read
-from lianpu.experiments.stages import Reporter, Stage, states
-from lianpu.machine import machine
+from lianpu.experiments.base import SEED, Paper, embedders, extractors, portable, read
+from lianpu.experiments.claims import Look, Measured, judge
+from lianpu.experiments.claims2024 import CLAIMS
+from lianpu.experiments.stages import Reporter, Stage, digest, states
+from lianpu.machine import machine, threads
+
+if TYPE_CHECKING:
+    from lianpu.experiments.lifting import Codes
 
 __all__ = ["LIFTERS", "NAMES", "PAINTERS", "SCALES", "Digan2024", "Scale", "create", "forecast", "summary"]
 
@@ -47,7 +52,7 @@ class Scale:
     lifter: str
     """Which recipes: tiny-64 stands for tiny-64-digan, tiny-64-liftedgan, ..."""
     painter: str
-    """The same of those that know no shapes: tiny-64 stands for tiny-64-ada, ..."""
+    """The same of the teacher's rivals: tiny-64-heads stands for tiny-64-heads-ada, ..."""
     teacher: str
     """The teacher's recipe."""
     kimg: float
@@ -84,7 +89,7 @@ SCALES: dict[str, Scale] = {
     s.name: s
     for s in (
         Scale(
-            "tiny", "64 px, 200 kimg a teacher, 12 kimg a lifter, three seeds; about a night on two CPU cores", "tiny-64", "tiny-64",
+            "tiny", "64 px, 200 kimg a teacher, 12 kimg a lifter, three seeds; about a night on two CPU cores", "tiny-64", "tiny-64-heads",
             "tiny-64-heads-teacher", 200, 12, 10000,
         ),
         Scale(
@@ -93,7 +98,7 @@ SCALES: dict[str, Scale] = {
         ),
         Scale(
             "rehearsal", "64 px, 0.2 kimg a run: shows in minutes that everything works, and nothing about the methods", "tiny-64",
-            "tiny-64", "tiny-64-heads-teacher", 0.16, 0.032, 80, held=4, test=0.25, n=16, turned=4, steps=8, settings=_SMALL,
+            "tiny-64-heads", "tiny-64-heads-teacher", 0.16, 0.032, 80, held=4, test=0.25, n=16, turned=4, steps=8, settings=_SMALL,
             lifter_settings=_SHORT, seeds=(0,), shown=2,
         ),
     )
@@ -181,6 +186,13 @@ class Digan2024(Paper):
         teacher = read(self._teacher / "model.json") or {}
         return bool(teacher) and model.get("teacher", {}).get("sha256") == teacher.get("sha256")
 
+    def done(self, stage: Stage) -> bool:
+        if not super().done(stage):
+            return False
+        if stage.name == "data" and not self.own_data:
+            return (self.folder / "held" / "metadata.jsonl").is_file()
+        return stage.name != "codes" or self._found(stage) is not None
+
     def inputs(self, stage: Stage) -> dict[str, Any]:
         s = self.scale
         if stage.name == "data":
@@ -188,22 +200,46 @@ class Digan2024(Paper):
             return {"own": self.own_data, "made": made, "size": self.resolution}
         known: dict[str, Any] = {"data": records.read_info(self.data)["fingerprint"]}
         if stage.name == "codes":
-            return {**known, "teacher": checkpoint.read_model(self._teacher).sha256, "held": s.held, "steps": s.steps}
+            from lianpu.nets import features
+
+            teacher = checkpoint.read_model(self._teacher).sha256
+            compared = features.perceptual_name()
+            return {**known, "teacher": teacher, "held": s.held, "steps": s.steps, "features": compared}
         known |= {
             "n": s.n,
             "turned": s.turned,
             "shown": s.shown,
             "seed": SEED,
-            "extractors": [*extractors(), *_embedders()],
+            "extractors": [*extractors(), *embedders()],
         }
         if stage.facts["row"] != "real":
             known["model"] = checkpoint.read_model(self.run(stage) / "model").sha256
-        if stage.facts["row"] in LIFTERS and not self.own_data:
-            codes = read(self.folder / "results" / "codes.json")
-            known["codes"] = codes and codes["inputs_sha256"]
+        if stage.facts["row"] in LIFTERS:
+            known["teacher"] = checkpoint.read_model(self._teacher).sha256
+            if not self.own_data:
+                known["codes"] = digest(self.inputs(self._searching))
         return known
 
+    @property
+    def _searching(self) -> Stage:
+        return next(stage for stage in self.stages() if stage.name == "codes")
+
+    def _found(self, stage: Stage) -> Codes | None:
+        """The codes of the held-out pictures, if all are there and of what is there now."""
+        from lianpu.experiments import lifting
+
+        return lifting.found_codes(self.folder / "codes", digest(self.inputs(stage)), 2 * self.scale.held)
+
     # ------------------------------------------------------------------------------------------------------- the work
+
+    def train(self, stage: Stage, report: Reporter, minutes: float | None) -> bool:
+        run = self.run(stage)
+        begun, now = (read(path / "model.json") for path in (run / "model", self._teacher))
+        if stage.facts["row"] in LIFTERS and begun and now and begun.get("teacher", {}).get("sha256") != now["sha256"]:
+            raise UsageError(
+                f"{run.name} was begun with another teacher.", str(run), "Remove that folder: it is trained anew."
+            )
+        return super().train(stage, report, minutes)
 
     def perform(self, stage: Stage, report: Reporter, minutes: float | None) -> bool:
         began = time.monotonic()
@@ -230,6 +266,7 @@ class Digan2024(Paper):
             build.build([drawn], self.data, size=size, test=s.test, seed=SEED)
         train, test = (Folder.open(self.data, split, size) for split in ("train", "test"))
         return {
+            "fingerprint": records.read_info(self.data)["fingerprint"],
             "name": self.data.name,
             "drawn": not self.own_data,
             "size": size,
@@ -245,20 +282,26 @@ class Digan2024(Paper):
 
     def _codes(self, stage: Stage, report: Reporter, over: Callable[[], bool]) -> bool:
         from lianpu.experiments import lifting
+        from lianpu.nets import features
         from lianpu.nets.stylegan2 import Generator
         from lianpu.train.world import choose_device
 
-        network, model = checkpoint.load_model(self._teacher, "stylegan2", choose_device(self.device))
+        network, _ = checkpoint.load_model(self._teacher, "stylegan2", choose_device(self.device))
         assert isinstance(network, Generator)
         network.requires_grad_(False)
         pictures = self._truth.pictures
-        found = lifting.codes(network, pictures, steps=self.scale.steps, say=report.say, stop=over)
+
+        def count(done: int, total: int, what: str) -> None:
+            report.say(f"{done} of {total} {what}")
+
+        key, keep = digest(self.inputs(stage)), self.folder / "codes"
+        found = lifting.codes(network, pictures, steps=self.scale.steps, count=count, stop=over, keep=keep, key=key)
         if found is None:
             return False
-        found.save(self.folder / "codes.safetensors", {"teacher": model.sha256})
-        self.keep(
-            stage, {"pictures": len(pictures), "error": float(found.error.mean()), "spread": float(found.spread.mean())}
-        )
+        phi = features.perceptual()
+        compared = {"name": phi.name, "sha256": phi.sha256}
+        facts = {"pictures": len(pictures), "error": float(found.error.mean()), "spread": float(found.spread.mean())}
+        self.keep(stage, {**facts, "features": compared})
         return True
 
     # ------------------------------------------------------------------------------------------------------- evaluation
@@ -292,7 +335,9 @@ class Digan2024(Paper):
             pictures = lifting.rendered(network, f"{row}-seed{stage.facts['seed']}", s.n)
             cells, columns = lifting.shown(network, s.shown)
             self.sheet(figure, cells, stage, columns)
-            more = self._lifted(network, report)
+            more = {"light": figure.replace(".png", "-light.png"), **self._lifted(network, report)}
+            cells, columns = lifting.lit(network, max(s.shown // 2, 1))
+            self.sheet(more["light"], cells, stage, columns)
         rulers, here = [name for name in networks.EXTRACTORS if name in extractors()], METRICS
         if suite.STANDARD not in rulers:
             here = tuple(m for m in METRICS if m not in ("fid", "kid"))
@@ -313,15 +358,16 @@ class Digan2024(Paper):
     def _lifted(self, network: Any, report: Reporter) -> dict[str, Any]:
         """Rows of shape, where there is a truth, and of identity, with the cosines that the latter are of."""
         from lianpu.experiments import lifting
-        from lianpu.experiments.lifting import Codes
 
         rows, cosines = [], {}
         if not self.own_data:
-            rows += lifting.of_shape(network, Codes.load(self.folder / "codes.safetensors"), self._truth)
+            codes = self._found(self._searching)
+            assert codes is not None
+            rows += lifting.of_shape(network, codes, self._truth)
             report.say("shapes are measured")
         real = read(self.folder / "results" / "evaluate-real.json") or {}
-        for name in _embedders():
-            embed, size = _embedder(name, self.resolution)
+        for name in embedders():
+            embed, size = lifting.embedder(name, self.resolution)
             known = real.get("cosines", {}).get(name)
             ceiling = known and {int(yaw): np.array(values, np.float64) for yaw, values in known.items()}
             found, cosines[name] = lifting.of_identity(
@@ -337,31 +383,14 @@ class Digan2024(Paper):
         from lianpu.metrics import identity
 
         s, cosines = self.scale, {}
-        for name in _embedders():
-            embed, size = _embedder(name, self.resolution)
-            found = identity.turned(embed, identity.true_heads(HELD, 0, size), s.turned)
-            cosines[name] = {yaw: [None if np.isnan(v) else float(v) for v in values] for yaw, values in found.items()}
+        for name in embedders():
+            embed, size = lifting.embedder(name, self.resolution)
+            found = identity.turned(embed, lifting.true_heads(HELD, self.resolution, size), s.turned)
+            cosines[name] = {yaw: lifting.plain(values) for yaw, values in found.items()}
             report.say(f"the ceiling of {embed.name} is measured")
         known = heads.read(self.folder / "drawn", min(s.heads, 2000)).depth
         walls = lifting.yardsticks(self._truth, known)
         return {"cosines": cosines, "yardsticks": {k: [portable(asdict(r)) for r in rows] for k, rows in walls.items()}}
-
-
-def _embedders() -> list[str]:
-    """clay, which is shipped; sface where its weights and those that find faces are here."""
-    from lianpu import weights
-
-    needed = ("sface", "mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet")
-    return ["clay", *(["sface"] if all(weights.available(name) for name in needed) else [])]
-
-
-@functools.cache
-def _embedder(name: str, size: int) -> tuple[Any, int]:
-    """An embedder, and the pixels of the pictures that it is shown."""
-    from lianpu.experiments import lifting
-    from lianpu.metrics import identity
-
-    return (identity.Clay.shipped(), size) if name == "clay" else (identity.Photographic(), max(size, lifting.TURNED))
 
 
 # ---------------------------------------------------------------------------------------------------------------- beginning
@@ -407,7 +436,33 @@ def forecast(experiment: Digan2024, jobs: int, say: Callable[[str], None] = lamb
     for row in experiment.rows:
         speeds[row] = base.training_speed(experiment.recipe(row), device, experiment.scale.threads)
         say(f"{NAMES[row]}: {speeds[row]:.1f} pictures a second on one process")
-    return base.forecast(experiment, jobs, speeds, lambda stage: None)
+    searching = _search_speed(experiment, device)
+
+    def seconds(stage: Stage) -> float | None:
+        return 2 * experiment.scale.held * experiment.scale.steps / searching if stage.name == "codes" else None
+
+    return base.forecast(experiment, jobs, speeds, seconds)
+
+
+def _search_speed(experiment: Digan2024, device: Any) -> float:
+    """Pictures times steps a second of the search among the teacher's codes."""
+    import torch
+
+    from lianpu import inversion
+    from lianpu.experiments.lifting import AT_ONCE
+    from lianpu.nets import features
+    from lianpu.nets.stylegan2 import Generator
+
+    with threads(experiment.scale.threads):
+        teacher = Generator(experiment.recipe("teacher").net).to(device).requires_grad_(False)
+        phi, size = features.perceptual().to(device), experiment.resolution
+        noise = torch.rand(AT_ONCE, 3, size, size, device=device) * 2 - 1
+        took = []
+        for steps in (2, 6):  # both begin with the same look at the model's own codes
+            began = time.perf_counter()
+            inversion.invert(teacher, phi, noise, steps=steps)
+            took.append(time.perf_counter() - began)
+        return 4 * AT_ONCE / max(took[1] - took[0], 1e-9)
 
 
 # ---------------------------------------------------------------------------------------------------------------- the result
@@ -426,6 +481,9 @@ def summary(experiment: Digan2024) -> dict[str, Any]:
         for name, (stage, r) in results.items()
         if stage.kind == "evaluate"
     ]
+    main = [e for e in evaluated if e["row"] in NAMES]
+    real = next((e for e in evaluated if e["row"] == "real"), None)
+    headline = base.headline(evaluated)
     missing = base.missing(plan)
     return {
         **experiment.facts(),
@@ -433,14 +491,28 @@ def summary(experiment: Digan2024) -> dict[str, Any]:
         "lianpu": __version__,
         "finished": not missing,
         "names": NAMES,
-        "data": results.get("data", (None, None))[1],
-        "codes": results.get("codes", (None, None))[1],
-        "real": next((e for e in evaluated if e["row"] == "real"), None),
-        "main": [e for e in evaluated if e["row"] in NAMES],
+        "data": base.without_inputs(results.get("data", (None, None))[1]),
+        "codes": base.without_inputs(results.get("codes", (None, None))[1]),
+        "headline": headline,
+        "real": real,
+        "main": main,
+        "claims": [c for c in judge(_look(main, real, headline), CLAIMS) if c["row"] in experiment.rows],
         "not_run": [*missing, *_left_out(experiment)],
         "plan": plan,
         "machine": machine(),
     }
+
+
+def _look(main: Sequence[dict[str, Any]], real: dict[str, Any] | None, headline: dict[str, str]) -> Look:
+    """What was measured of a row: by one of the paper's measures, or by a metric's own name."""
+    walls = (real or {}).get("yardsticks", {})
+
+    def look(metric: str, row: str) -> Measured | None:
+        name = headline.get(metric, metric)
+        tables = [walls[row]] if row in walls else [e["rows"] for e in main if e["row"] == row]
+        return Measured.of([r for rows in tables for r in rows if r["metric"] == name])
+
+    return look
 
 
 def _left_out(experiment: Digan2024) -> list[dict[str, Any]]:
@@ -449,7 +521,7 @@ def _left_out(experiment: Digan2024) -> list[dict[str, Any]]:
     def note(what_en: str, what_zh: str, why_en: str, why_zh: str) -> dict[str, Any]:
         return {"what": {"en": what_en, "zh": what_zh}, "why": {"en": why_en, "zh": why_zh}}
 
-    s = experiment.scale
+    s, own = experiment.scale, bool(experiment.own_data)
     found = [
         note(
             "FastGAN and FreGAN (Table 1); HoloGAN, DiscoFaceGAN and CONFIG (Table 2)",
@@ -469,8 +541,19 @@ def _left_out(experiment: Digan2024) -> list[dict[str, Any]]:
             note(
                 "256 px, Terracotta Warriors, CelebA and cats",
                 "256 像素；兵马俑、CelebA 与猫的数据",
-                f"This is the scale {s.name}: {s.about}, on drawn clay heads, whose shape is known.",
-                f"本次规模为 {s.name}（{experiment.resolution} 像素），数据为绘制的泥塑头像，其形状已知。",
+                f"This is the scale {s.name}: {s.about}"
+                + ("." if own else ", on drawn clay heads, whose shape is known."),
+                f"本次规模为 {s.name}（{experiment.resolution} 像素）"
+                + ("。" if own else "，数据为绘制的泥塑头像，其形状已知。"),
+            )
+        )
+    if own:
+        found.append(
+            note(
+                "Shape, pose and light against the truth",
+                "形状、姿态与光照同真值的比较",
+                "The data set is one of your own (--data): nobody knows the true shapes.",
+                "数据集为自备（--data），其真实形状未知。",
             )
         )
     found += [

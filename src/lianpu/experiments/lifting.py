@@ -4,17 +4,23 @@ their depth, normals, pose and light compared with the truth; new faces are turn
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
+import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
 
 from lianpu import files, images, inversion
+from lianpu.data.samples import heads
 from lianpu.data.samples.heads import Truth
+from lianpu.errors import DataError
+from lianpu.experiments import base
 from lianpu.metrics import bootstrap, geometry, identity, sources
 from lianpu.metrics.identity import Embedder
 from lianpu.metrics.sources import Source
@@ -25,12 +31,26 @@ from lianpu.nets.stylegan2 import Generator
 from lianpu.randomness import latent
 from lianpu.render import camera, frames, surface
 
-__all__ = ["Codes", "codes", "of_identity", "of_shape", "rendered", "shown", "turning", "yardsticks"]
+__all__ = [
+    "CHECKS", "Codes", "codes", "embedder", "found_codes", "geometry_suite", "identity_suite", "lit", "of_identity", "of_shape", "plain",
+    "rendered", "shown", "true_heads", "turning", "yardsticks",
+]  # fmt: skip
+
+Count = Callable[[int, int, str], object]
+"""Hears of progress: how many of how many, of what."""
 
 AT_ONCE = 16  # pictures that are found or lifted at once
-SEEN = "held-out heads as seen, found among the teacher's codes"
+SEEN = "drawn heads as seen, found among the teacher's codes"
 TURNED = 256  # pixels at which a face is turned for a photographic embedder, which finds none in small pictures
+UNSEEN = "undefined: no face was seen in any frontal view"
+KEYS = {"SIDE": "side", "MAD (degrees)": "mad", "yaw correlation": "yaw", "depth correlation": "depth"}
+"""What `--fail-if` calls rows of shape; rows of identity are identity-30, identity-30-share, sface-30, ..."""
 SAID = (15, 30, 45, 60)  # degrees of yaw that identity is told of
+CHECKS = {
+    "geometry": (*KEYS.values(), *(f"{key}-{wall}" for key in ("side", "mad") for wall in ("flat", "mean"))),
+    "identity": tuple(f"{who}-{yaw}{end}" for who in ("identity", "sface") for yaw in SAID for end in ("", "-share")),
+}
+"""What `--fail-if` knows of each suite."""
 
 
 # ---- held-out pictures as codes --------------------------------------------------------------------------------------
@@ -46,30 +66,51 @@ class Codes(NamedTuple):
     spread: Tensor
     """(n,): distance to the model's centre in its own spread"""
 
-    def save(self, path: Path, facts: Mapping[str, str]) -> None:
-        """As one safetensors file."""
-        tensors = {name: x.cpu().contiguous() for name, x in self._asdict().items()}
-        files.atomic_write(path, safetensors.torch.save(tensors, dict(facts)))
-
-    @classmethod
-    def load(cls, path: Path) -> Codes:
-        found = safetensors.torch.load_file(path)
-        return cls(*(found[name] for name in cls._fields))
-
 
 def codes(
-    teacher: Generator, pictures: np.ndarray, *, steps: int, say: Callable[[str], None], stop: Callable[[], bool]
-) -> Codes | None:
-    """Pictures (n, r, r, 3) uint8 as the teacher's codes; None where `stop` said so in between."""
-    phi = features.perceptual().to(teacher.mapping.w_avg.device)
-    found: list[inversion.Inverted] = []
+    teacher: Generator, pictures: np.ndarray, *, steps: int, count: Count, stop: Callable[[], bool] = lambda: False,
+    keep: Path | None = None, key: str = "",
+) -> Codes | None:  # fmt: skip
+    """Pictures (n, r, r, 3) uint8 as the teacher's codes, on the CPU; None where `stop` said so in between.
+
+    keep: a folder in which what has been found is kept, so that a later call goes on; key says what it was found of.
+    """
+    device = teacher.mapping.w_avg.device
+    phi = features.perceptual().to(device)
+    found = []
     for first in range(0, len(pictures), AT_ONCE):
-        if stop():
-            return None
-        some = images.to_float(pictures[first : first + AT_ONCE]).to(teacher.mapping.w_avg.device)
-        found.append(inversion.invert(teacher, phi, some, steps=steps))
-        say(f"{min(first + AT_ONCE, len(pictures))} of {len(pictures)} pictures found")
-    return Codes(*(torch.cat([getattr(one, name) for one in found]) for name in Codes._fields))
+        path = None if keep is None else keep / f"{first:05d}.safetensors"
+        some = None if path is None else _kept_codes(path, key)
+        if some is None:
+            if stop():
+                return None
+            one = inversion.invert(
+                teacher, phi, images.to_float(pictures[first : first + AT_ONCE]).to(device), steps=steps
+            )
+            some = Codes(one.ws.cpu(), one.error.cpu(), one.spread.cpu())
+            if path is not None:
+                tensors = {name: x.contiguous() for name, x in some._asdict().items()}
+                files.atomic_write(path, safetensors.torch.save(tensors, {"key": key}))
+        found.append(some)
+        count(min(first + AT_ONCE, len(pictures)), len(pictures), "pictures found")
+    return Codes(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+
+
+def found_codes(keep: Path, key: str, n: int) -> Codes | None:
+    """What `codes` has kept of n pictures; None if it is not all there."""
+    parts = [_kept_codes(keep / f"{first:05d}.safetensors", key) for first in range(0, n, AT_ONCE)]
+    whole = [part for part in parts if part is not None]
+    return Codes(*(torch.cat(x) for x in zip(*whole, strict=True))) if len(whole) == len(parts) else None
+
+
+def _kept_codes(path: Path, key: str) -> Codes | None:
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            if (file.metadata() or {}).get("key") == key:
+                return Codes(*(file.get_tensor(name) for name in Codes._fields))
+    except (OSError, safetensors.SafetensorError):
+        pass
+    return None
 
 
 # ---- shape, pose and light -------------------------------------------------------------------------------------------
@@ -82,13 +123,12 @@ def of_shape(network: Digan, found: Codes, truth: Truth, seed: int = 0) -> list[
         for name, x in _lifted(network, found.ws[first : first + AT_ONCE]).items():
             parts.setdefault(name, []).append(x.cpu())
     lifted = {name: torch.cat(some) for name, some in parts.items()}
-    depth, canonical = torch.from_numpy(truth.depth), torch.from_numpy(truth.canonical)
+    depth = torch.from_numpy(truth.depth)
     pose = geometry.pose_errors(lifted["view"], torch.from_numpy(truth.view))
-    light = geometry.light_errors(lifted["light"], torch.from_numpy(truth.light))
+    light = geometry.light_errors(lifted["light"], torch.from_numpy(truth.light), lifted["view"])
     who = _Rows(truth.identity, seed)
     return [
         *_depths(who, lifted["depth"], depth),
-        who.row("SIDE, straight ahead", geometry.side(lifted["canonical"], canonical), "lower"),
         who.row("depth correlation", geometry.depth_correlation(lifted["depth"], depth), "higher"),
         who.correlation("yaw correlation", lifted["view"][:, 1], truth.view[:, 1]),
         who.correlation("pitch correlation", lifted["view"][:, 0], truth.view[:, 0]),
@@ -115,10 +155,10 @@ def _depths(who: _Rows, depth: Tensor, true: Tensor) -> list[Row]:
 
 @torch.no_grad()
 def _lifted(network: Digan, ws: Tensor) -> dict[str, Tensor]:
-    """Depth as the pictures show it and as the faces look straight ahead, views and lights."""
+    """Depth as the pictures show it, views, and lights in the faces' own frames."""
     face = network.of_layers(ws.to(network.G2D.mapping.w_avg))
     seen = network.look(face, face.view, face.light)
-    return {"depth": seen.depth, "canonical": face.depth, "view": face.view, "light": face.light}
+    return {"depth": seen.depth, "view": face.view, "light": face.light}
 
 
 def _views_apart(lifted: Mapping[str, Tensor], identity: np.ndarray) -> Tensor:
@@ -128,6 +168,7 @@ def _views_apart(lifted: Mapping[str, Tensor], identity: np.ndarray) -> Tensor:
     if pairs:
         a, b = (torch.tensor(side) for side in zip(*pairs, strict=True))
         depth, view = lifted["depth"], lifted["view"]
+        depth = torch.where(depth < camera.GROUND, depth, camera.EMPTY)  # the ground does not move with the head
         motion = geometry.between(view[a], view[b])
         out[a] = geometry.reprojection(depth[a], depth[a][:, None], depth[b], depth[b][:, None], motion).depth
     return out
@@ -142,11 +183,10 @@ class _Rows:
     def row(self, metric: str, values: Tensor, better: Literal["lower", "higher"]) -> Row:
         known = torch.isfinite(values).numpy()
         if not known.any():
-            return self._row(metric, None, bootstrap.Interval(None, None), 0, better)
-        heads_ = self.head[known]
-        mean = np.bincount(heads_, values.double().numpy()[known]) / np.maximum(np.bincount(heads_), 1)
-        mean = mean[np.bincount(heads_) > 0]
-        return self._row(metric, float(mean.mean()), bootstrap.of_mean(mean, self.seed), int(known.sum()), better)
+            return self._row(metric, None, bootstrap.Interval(None, None), known, better)
+        of = np.bincount(self.head[known])
+        mean = (np.bincount(self.head[known], values.double().numpy()[known]) / np.maximum(of, 1))[of > 0]
+        return self._row(metric, float(mean.mean()), bootstrap.of_mean(mean, self.seed), known, better)
 
     def correlation(self, metric: str, predicted: Tensor, true: np.ndarray) -> Row:
         """Pearson's, its interval from heads drawn again."""
@@ -159,18 +199,20 @@ class _Rows:
 
         value = of(np.ones(len(a)))
         if not np.isfinite(value):
-            return self._row(metric, None, bootstrap.Interval(None, None), 0, "higher")
+            return self._row(metric, None, bootstrap.Interval(None, None), np.zeros(len(a), bool), "higher")
         draws = [of(w[self.head]) for w in bootstrap.weights(self.head.max() + 1, 1000, self.seed, metric)]
         interval = bootstrap.centred(value, [v for v in draws if np.isfinite(v)]).within(-1, 1)
-        return self._row(metric, value, interval, len(a), "higher")
+        return self._row(metric, value, interval, np.ones(len(a), bool), "higher")
 
     def _row(
-        self, metric: str, value: float | None, interval: bootstrap.Interval, n: int, better: Literal["lower", "higher"]
-    ) -> Row:
+        self, metric: str, value: float | None, interval: bootstrap.Interval, known: np.ndarray,
+        better: Literal["lower", "higher"],
+    ) -> Row:  # fmt: skip
         note = "" if value is not None else "undefined: no picture has a value, or all have the same"
+        n, heads_ = int(known.sum()), len(np.unique(self.head[known]))
         return Row(
             metric, value, interval.low, interval.high, n, n, pairing=SEEN, seed=self.seed, note=note, better=better,
-            group="geometry", extra={"heads": int(self.head.max() + 1)},
+            group="geometry", extra={"heads": heads_, "key": KEYS.get(metric, "")},
         )  # fmt: skip
 
 
@@ -224,6 +266,26 @@ def shown(network: Digan, count: int, truncation: float = 0.7) -> tuple[list[np.
     return pictures, columns
 
 
+@torch.no_grad()
+def lit(network: Digan, count: int, truncation: float = 0.7) -> tuple[list[np.ndarray], int]:
+    """New faces in light from seven directions, each with its shading below it, and how many pictures a row has."""
+    pictures: list[np.ndarray] = []
+    angles = [-60, -40, -20, 0, 20, 40, 60]
+    for seed in range(count):
+        face = new_face(network, seed, truncation)
+        normals = surface.normals(face.depth)
+        shades = [surface.shading(normals, _lamp(face, angle)) for angle in angles]
+        rows = ([surface.relight(face.albedo, shade) for shade in shades], [frames.shading_picture(s) for s in shades])
+        pictures += [images.to_uint8(cell)[0] for row in rows for cell in row]
+    return pictures, len(angles)
+
+
+def _lamp(face: Face, angle: float) -> surface.Light:
+    x = np.radians(angle)
+    one = face.depth.new_tensor
+    return surface.Light(one([0.35]), one([0.75]), one([[float(np.sin(x)), 0.0, float(np.cos(x))]]))
+
+
 # ---- identity --------------------------------------------------------------------------------------------------------
 
 
@@ -236,16 +298,39 @@ def of_identity(
 ) -> tuple[list[Row], dict[int, list[float]]]:
     """Rows of how much of an identity is kept where faces are turned, and the cosines they are of. ceiling: those of true heads."""
     cosines = identity.turned(embed, show, count)
-    rows: list[Row] = []
-    for one in identity.kept(_sides(cosines), ceiling and _sides(ceiling), seed):
+    mine, true = _sides(cosines), _sides(ceiling) if ceiling else None
+    short = "sface" if "SFace" in embed.name else "identity"
+    unseen = int(np.isnan(cosines[0]).sum())
+    seen = f"no face was seen in {unseen} of {count} frontal views" if unseen else ""
+    rows = [
+        _kept(
+            f"{embed.name} kept at {yaw} degrees",
+            None,
+            bootstrap.Interval(None, None),
+            0,
+            seed,
+            UNSEEN,
+            f"{short}-{yaw}",
+        )
+        for yaw in SAID
+        if np.isnan(mine[yaw]).all()
+    ]
+    mine = {yaw: values for yaw, values in mine.items() if not np.isnan(values).all()}
+    if true and any(np.isnan(true[yaw]).all() for yaw in mine):
+        true = None
+    for one in identity.kept(mine, true, seed):
         name = f"{embed.name} kept at {one.yaw} degrees"
-        rows.append(_kept(name, one.cosine, one.interval, one.faces, seed, ""))
+        rows.append(_kept(name, one.cosine, one.interval, one.faces, seed, seen, f"{short}-{one.yaw}"))
         if one.ratio is not None and one.ratio_interval is not None:
-            note = f"the true heads, truly turned, keep {one.ceiling:.3f}"
-            rows.append(
-                _kept(f"{name}, share of the true heads'", one.ratio, one.ratio_interval, one.faces, seed, note)
-            )
-    return rows, {yaw: values.tolist() for yaw, values in cosines.items()}
+            note = "; ".join(filter(None, [f"the true heads, truly turned, keep {one.ceiling:.3f}", seen]))
+            share = f"{name}, share of the true heads'"
+            rows.append(_kept(share, one.ratio, one.ratio_interval, one.faces, seed, note, f"{short}-{one.yaw}-share"))
+    return rows, {yaw: plain(values) for yaw, values in cosines.items()}
+
+
+def plain(cosines: np.ndarray) -> list[float | None]:
+    """As json has it: None for a face that was not seen."""
+    return [None if np.isnan(v) else float(v) for v in cosines]
 
 
 def _sides(cosines: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
@@ -253,11 +338,13 @@ def _sides(cosines: Mapping[int, np.ndarray]) -> dict[int, np.ndarray]:
     return {yaw: (cosines[-yaw] + cosines[yaw]) / 2 for yaw in SAID}
 
 
-def _kept(metric: str, value: float, interval: bootstrap.Interval, n: int, seed: int, note: str) -> Row:
+def _kept(
+    metric: str, value: float | None, interval: bootstrap.Interval, n: int, seed: int, note: str, key: str
+) -> Row:
     pairing = "the frontal view of a new face against it turned to either side"
     return Row(
         metric, value, interval.low, interval.high, n, n, pairing=pairing, seed=seed, note=note, better="higher",
-        group="identity",
+        group="identity", extra={"key": key},
     )  # fmt: skip
 
 
@@ -269,7 +356,67 @@ def turning(network: Digan, count: int, size: int, truncation: float = 0.7) -> C
     def show(i: int, yaw: int) -> np.ndarray:
         face = known[i]
         light = surface.light(face.light.new_tensor([identity.NEUTRAL]))
-        lit = surface.relight(face.albedo, surface.shading(surface.normals(face.depth), light))
+        here = surface.carried(
+            light, camera.pose(camera.raw_view(yaw).to(face.view)).rotation.mT
+        )  # it stays, the head turns
+        lit = surface.relight(face.albedo, surface.shading(surface.normals(face.depth), here))
         return next(frames.turned(face.depth, lit, face.transform, [yaw], size=size))
 
     return show
+
+
+def true_heads(series: int, size: int, larger: int) -> Callable[[int, int], np.ndarray]:
+    """The same of drawn heads, truly turned: as sharp as a model's pictures, of `size` pixels, and as large as those are shown."""
+    show = identity.true_heads(series, 0, size)
+    return show if larger == size else lambda i, yaw: images.resize(show(i, yaw), larger)
+
+
+@functools.cache
+def embedder(name: str, size: int) -> tuple[Embedder, int]:
+    """An embedder, and the pixels of the pictures that it is shown; SFace's faces are found in larger ones."""
+    return (identity.Clay.shipped(), size) if name == "clay" else (identity.Photographic(), max(size, TURNED))
+
+
+# ---- a model of one's own --------------------------------------------------------------------------------------------
+
+
+def geometry_suite(
+    network: Digan, folder: Path, n: int | None, *, seed: int = 0, steps: int = 400, count: Count
+) -> list[Row]:
+    """Rows of shape, pose and light against at most n pictures of a folder of drawn heads, and those of a flat and the mean depth.
+
+    The mean is that of these very heads, which a lifter is not given: a yardstick a little too good.
+    """
+    truth = heads.read(folder, n)
+    size = network.config.resolution
+    if truth.pictures.shape[1] != size:
+        raise DataError(
+            f"the heads are {truth.pictures.shape[1]} px, and the model's pictures {size}.",
+            str(folder),
+            f"lianpu data sample heads --size {size} --to FOLDER",
+        )
+    found = codes(network.G2D, truth.pictures, steps=steps, count=count)
+    assert found is not None
+    walls = yardsticks(truth, truth.depth, seed)
+    named = [
+        replace(row, metric=f"{row.metric}, {name} depth", extra={**row.extra, "key": f"{row.key}-{name}"})
+        for name, rows in walls.items()
+        for row in rows
+    ]
+    return [*of_shape(network, found, truth, seed), *named]
+
+
+def identity_suite(network: Digan, folder: Path | None, n: int, *, seed: int = 0, count: Count) -> list[Row]:
+    """Rows of identity kept by n new faces under rotation, by every embedder that is here; beside the true heads of a folder of drawn
+    ones, if one is given.
+    """
+    rows: list[Row] = []
+    series = None if folder is None else heads.read(folder, 1).rows[0]["seed"]
+    names = base.embedders()
+    for i, name in enumerate(names):
+        own = network.config.resolution
+        embed, size = embedder(name, own)
+        ceiling = None if series is None else identity.turned(embed, true_heads(series, own, size), n)
+        rows += of_identity(embed, turning(network, n, size), n, ceiling, seed)[0]
+        count(i + 1, len(names), "embedders")
+    return rows

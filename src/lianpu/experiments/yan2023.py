@@ -97,9 +97,6 @@ SCALES: dict[str, Scale] = {
     )
 }  # fmt: skip
 
-MAY_CHANGE = ("rows", "seeds", "few", "device")
-"""What may differ when the experiment goes on; anything else would make it another."""
-
 
 # ------------------------------------------------------------------------------------------------------------ the experiment
 
@@ -112,6 +109,8 @@ class Yan2023(Paper):
     SCALE: ClassVar[type] = Scale
     MAY_CHANGE: ClassVar[tuple[str, ...]] = ("rows", "seeds", "few", "device")
 
+    rows: tuple[str, ...] = tuple(NAMES)
+    seeds: tuple[int, ...] = (0, 1)
     few: tuple[int, ...] = ()
 
     # ------------------------------------------------------------------------------------------------------- the plan
@@ -465,17 +464,6 @@ def _feature_speed(experiment: Yan2023, device: Any) -> float | None:
 
 # ---------------------------------------------------------------------------------------------------------------- the result
 
-KINDS = {
-    "fid": "frechet", "fd": "frechet", "kid": "kernel", "kd": "kernel", "ssim": "ssim", "ms-ssim": "ms-ssim",
-    "lpips": "lpips to real", "diversity": "lpips diversity",
-}  # fmt: skip
-"""Metric (`suite.METRICS`) -> the measure of the paper that it is."""
-
-
-def kind_of(row: dict[str, Any]) -> str | None:
-    """Which of the paper's measures a metric row is, whatever its features: FID and FD are Fréchet distances, KID and KD kernel ones."""
-    return KINDS.get(str(row.get("extra", {}).get("key", "")))
-
 
 def summary(experiment: Yan2023) -> dict[str, Any]:
     """All that is known so far, as plain values: what the report is made from, and what is kept under docs/results."""
@@ -494,7 +482,7 @@ def summary(experiment: Yan2023) -> dict[str, Any]:
     main = [e for e in evaluated if e["row"] in ROWS and not e["originals"]]
     few = [e for e in evaluated if e["row"] != "real" and e["originals"]]
     real = next((e for e in evaluated if e["row"] == "real"), None)
-    headline = _headline(evaluated)
+    headline = base.headline(evaluated)
     missing = base.missing(plan)
     data = results.get("data", (None, None))[1]
     return {
@@ -503,7 +491,7 @@ def summary(experiment: Yan2023) -> dict[str, Any]:
         "lianpu": __version__,
         "finished": not missing,
         "names": NAMES,
-        "data": data,
+        "data": base.without_inputs(data),
         "subsets": {r["originals"]: r["pictures"] for n, (_, r) in results.items() if n.startswith("subset-")},
         "judge": results.get("judge", (None, None))[1],
         "headline": headline,
@@ -520,18 +508,6 @@ def summary(experiment: Yan2023) -> dict[str, Any]:
         "plan": plan,
         "machine": machine(),
     }
-
-
-def _headline(evaluated: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """Which metric name stands for each measure: the standard one where it was computed, otherwise the first that every row has."""
-    found: dict[str, str] = {}
-    for kind in dict.fromkeys(KINDS.values()):
-        lists = [[r["metric"] for r in e["rows"] if kind_of(r) == kind and r["value"] is not None] for e in evaluated]
-        shared = [name for name in (lists[0] if lists else []) if all(name in names for names in lists)]
-        standard = [name for name in shared if name in ("FID", "KID")]
-        if shared:
-            found[kind] = (standard or shared)[0]
-    return found
 
 
 def _look(main: Sequence[dict[str, Any]], few: Sequence[dict[str, Any]], headline: dict[str, str]) -> claims.Look:

@@ -5,7 +5,7 @@ with their number but for a few numbers a picture.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,15 +16,17 @@ from lianpu.metrics import bootstrap
 from lianpu.metrics.bootstrap import Interval
 
 __all__ = [
-    "Frechet",
+    "Distance",
     "Kernel",
     "Moments",
     "Neighbours",
     "Rows",
     "frechet",
+    "frechet_gap",
     "frechet_interval",
     "frechet_of",
     "kernel",
+    "kernel_gap",
     "kernel_of",
     "nearest",
     "neighbours",
@@ -178,14 +180,14 @@ class _Gram:
 
 
 @dataclass(frozen=True)
-class Frechet:
-    """A distance and how sure it is."""
+class Distance:
+    """A distance, or a difference of distances, and how sure it is."""
 
     value: float
     interval: Interval
 
 
-def frechet_interval(x: Rows, y: Rows, seed: int, resamples: int | None = None) -> Frechet:
+def frechet_interval(x: Rows, y: Rows, seed: int, resamples: int | None = None) -> Distance:
     """The distance with a 95 % bootstrap interval: pictures of both sets are drawn again with replacement.
 
     A resample repeats pictures, so its covariances are poorer and its distance is larger: the bias of small sets, once more. The
@@ -207,18 +209,39 @@ def frechet_interval(x: Rows, y: Rows, seed: int, resamples: int | None = None) 
             )
             if _spread(u) and _spread(v)
         ]
-        return Frechet(value, bootstrap.centred(value, draws))
+        return Distance(value, bootstrap.centred(value, draws))
     value = frechet(x, y)
     draws = []
     for u, v in zip(bootstrap.weights(n1, count, seed, "x"), bootstrap.weights(n2, count, seed, "y"), strict=True):
         if _spread(u) and _spread(v):
             a, b = Moments.of(x, u), Moments.of(y, v)
             draws.append(frechet_of(a.mean, a.covariance(), b.mean, b.covariance()))
-    return Frechet(value, bootstrap.centred(value, draws))
+    return Distance(value, bootstrap.centred(value, draws))
 
 
 def _spread(weights: np.ndarray) -> bool:
     return bool((weights > 0).sum() >= 2)
+
+
+def frechet_gap(mine: Sequence[Rows], theirs: Sequence[Rows], y: Rows, seed: int, resamples: int = 200) -> Distance:
+    """How much farther the sets `mine` lie from y than `theirs` do, on average; below zero they are nearer.
+
+    Picture i of every set was made from picture i of y, so all of them are drawn again together: what is hard for one is hard for all, and
+    the interval is that of the difference, not of two distances. For sets no larger than their dimension.
+    """
+    grams = [[_Gram(x, y) for x in side] for side in (mine, theirs)]
+    return Distance(*_gap([[gram.distance for gram in side] for side in grams], y.shape[0], seed, resamples))
+
+
+def _gap(
+    sides: Sequence[Sequence[Callable[[np.ndarray, np.ndarray], float]]], n: int, seed: int, resamples: int
+) -> tuple[float, Interval]:
+    def of(w: np.ndarray) -> float:
+        first, second = (float(np.mean([distance(w, w) for distance in side])) for side in sides)
+        return first - second
+
+    value = of(np.ones(n))
+    return value, bootstrap.centred(value, [of(w) for w in bootstrap.weights(n, resamples, seed, "gap")])
 
 
 # ------------------------------------------------------------------------------------------------------------ kernel distance
@@ -284,6 +307,12 @@ def kernel(
         if _spread(u) and _spread(v)
     ]
     return Kernel(value, float(np.std(values)), subsets, size, whole, bootstrap.centred(value, draws))
+
+
+def kernel_gap(mine: Sequence[Rows], theirs: Sequence[Rows], y: Rows, seed: int, resamples: int = 1000) -> Distance:
+    """The same as `frechet_gap` of the unbiased kernel distance of whole sets."""
+    pairs = [[_Pairs(x, y) for x in side] for side in (mine, theirs)]
+    return Distance(*_gap([[pair.value for pair in side] for side in pairs], y.shape[0], seed, resamples))
 
 
 class _Pairs:

@@ -162,9 +162,14 @@ class LightErrors(NamedTuple):
     diffuse: Tensor
 
 
-def light_errors(predicted: Tensor, true: Tensor) -> LightErrors:
-    """Errors of raw lights (n, 4)."""
+def light_errors(predicted: Tensor, true: Tensor, view: Tensor | None = None) -> LightErrors:
+    """Errors of raw lights (n, 4), both in the viewer's frame.
+
+    view: (n, 6) of the faces in whose own frames the predicted lights are said, as lifters do: they are carried to the viewer's.
+    """
     p, t = surface.light(predicted.double()), surface.light(true.double())
+    if view is not None:
+        p = surface.carried(p, camera.pose(view.double()).rotation)
     sine, cosine = torch.linalg.cross(p.direction, t.direction).norm(dim=1), (p.direction * t.direction).sum(1)
     return LightErrors(torch.rad2deg(torch.atan2(sine, cosine)), p.ambient - t.ambient, p.diffuse - t.diffuse)
 

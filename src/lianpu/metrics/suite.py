@@ -771,11 +771,11 @@ _SIGNS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     "<": operator.lt,
 }
-_CHECK = re.compile(r"\s*([a-z-]+)\s*(?:\(\s*([\w-]+)\s*\))?\s*(>=|<=|>|<)\s*([-+0-9.eE]+)\s*")
+_CHECK = re.compile(r"\s*([a-z0-9-]+?)\s*(?:\(\s*([\w-]+)\s*\))?\s*(>=|<=|>|<)\s*([-+0-9.eE]+)\s*")
 
 
-def parse_check(condition: str) -> tuple[str, str, str, float]:
-    """(metric, extractor or "", sign, bound) of "fid>40" or "fd(efficientnet-lite0)>400"."""
+def parse_check(condition: str, known: Iterable[str] = METRICS) -> tuple[str, str, str, float]:
+    """(metric, extractor or "", sign, bound) of "fid>40" or "fd(efficientnet-lite0)>400"; the metric is one of `known`."""
     match = _CHECK.fullmatch(condition.lower())
     try:
         if match is None:
@@ -783,16 +783,17 @@ def parse_check(condition: str) -> tuple[str, str, str, float]:
         bound = float(match[4])
     except ValueError:
         raise UsageError(f"--fail-if {condition!r} is no condition.", fix="Write it as --fail-if 'fid>40'.") from None
-    if match[1] not in METRICS:
-        raise UsageError(f"--fail-if {condition!r}: no metric named {match[1]}.", fix=did_you_mean(match[1], METRICS))
+    known = list(known)
+    if match[1] not in known:
+        raise UsageError(f"--fail-if {condition!r}: no metric named {match[1]}.", fix=did_you_mean(match[1], known))
     return match[1], match[2] or "", match[3], bound
 
 
-def fail_if(rows: Sequence[Row], conditions: Sequence[str]) -> None:
+def fail_if(rows: Sequence[Row], conditions: Sequence[str], known: Iterable[str] = METRICS) -> None:
     """CheckFailed (exit 6) where a condition holds, or cannot be told because its metric has no value."""
     failures = []
     for condition in conditions:
-        name, network, sign, bound = parse_check(condition)
+        name, network, sign, bound = parse_check(condition, known)
         mine = [row for row in rows if row.key == name and network in ("", row.extractor)]
         if not mine:
             failures.append(f"{condition}: {name} was not measured")

@@ -59,6 +59,15 @@ def light(raw: Tensor) -> Light:
     return Light(ambient, diffuse, F.normalize(torch.cat([raw[:, 2:], torch.ones_like(raw[:, :1])], 1), dim=1))
 
 
+def carried(light: Light, rotation: Tensor) -> Light:
+    """A light said in the frame of a face, as the viewer of the face turned by `rotation`, (n, 3, 3) in the camera's axes, sees it. With
+    the transposed rotation: a light of the viewer's, in the frame of the turned face.
+    """
+    flip = light.direction.new_tensor([1.0, 1.0, -1.0])  # the viewer's z runs towards him, the camera's away
+    turned = (rotation * (light.direction * flip)[:, None]).sum(-1) * flip
+    return light._replace(direction=turned)
+
+
 def shading(normals: Tensor, light: Light) -> Tensor:
     """a + b max(0, n . l): (n, 3, h, w) -> (n, 1, h, w) in [0, 2]."""
     falling = (normals * light.direction[:, :, None, None]).sum(1, keepdim=True).clamp(min=0)

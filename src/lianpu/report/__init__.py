@@ -13,7 +13,7 @@ from typing import Any
 
 from lianpu import __version__, files
 from lianpu.errors import UsageError
-from lianpu.report import experiment, sections
+from lianpu.report import experiment, lifting, sections
 from lianpu.report.page import document, plain
 from lianpu.report.sections import Writer
 from lianpu.report.sources import Experiment, Rows, Run, Source, open_sources, rows_in
@@ -61,7 +61,8 @@ def render(sources: Sequence[Source], lang: str, to: Path) -> tuple[str, str, st
     experiments = [s for s in sources if isinstance(s, Experiment)]
     kicker, title = t("kicker.mixed"), t("title.mixed", n=len(sources))
     for each in experiments:
-        title, subtitle, lead = experiment.write(w, each)
+        write_page = lifting.write if each.facts.get("name") == "digan2024" else experiment.write
+        title, subtitle, lead = write_page(w, each)
         kicker = t("kicker.experiment")
     if len(many_runs) == 1:
         sections.run(w, many_runs[0])

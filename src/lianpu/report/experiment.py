@@ -4,90 +4,39 @@ what was found, recipe and cost of each row, rights, and what was not run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from lianpu.report import draw, page
 from lianpu.report.draw import Bar, Point, Series
 from lianpu.report.page import Cell, Markup, join, number, tag
-from lianpu.report.sections import ARROWS, Writer, best, code, policy, protocol, row_table
+from lianpu.report.parts import (
+    COLOURS,
+    Page,
+    claims_section,
+    cost_section,
+    everything_section,
+    is_evaluated,
+    mapping,
+    missing_section,
+    quality_table,
+    rights_section,
+    sequence,
+    substitutes,
+    title_of,
+    together,
+)
+from lianpu.report.sections import Writer, policy
 from lianpu.report.sources import Experiment, checked, checked_tick, finite, thin
 
 __all__ = ["flat_rows", "write"]
 
-COLOURS = {"stylegan2": 0, "ada": 1, "apa": 2, "diffusion": 3}  # 4 for translators
-STANDARD = {"frechet": "FID", "kernel": "KID"}
-TABLE_1 = ("frechet", "kernel", "ssim", "ms-ssim")
-TONES = {"agrees": "good", "leans to it": "good", "disagrees": "bad", "leans against": "bad"}
-
-
-class _Page:
-    """The summary, checked where it is read."""
-
-    def __init__(self, w: Writer, source: Experiment) -> None:
-        self.w, self.t, self.source, self.facts = w, w.t, source, source.facts
-        self.scale: dict[str, Any] = source.facts["scale"]
-        self.names: dict[str, str] = {str(k): str(v) for k, v in _dict(self.facts.get("names")).items()}
-        self.headline: dict[str, str] = {str(k): str(v) for k, v in _dict(self.facts.get("headline")).items()}
-        self.main = [e for e in _list(self.facts.get("main")) if _evaluated(e)]
-        self.painted = [e for e in _list(self.facts.get("painted")) if _evaluated(e)]
-        self.few = [e for e in _list(self.facts.get("few_shot")) if _evaluated(e)]
-        self.real = self.facts["real"] if _evaluated(self.facts.get("real")) else None
-        self.every = [*self.main, *self.painted]
-        self.rows = [r for r in self.facts.get("rows", []) if any(e["row"] == r for e in self.main)]
-        """The generators measured, and:"""
-        self.painters = [r for r in self.facts.get("rows", []) if any(e["row"] == r for e in self.painted)]
-
-    def name(self, row: object) -> str:
-        return self.names.get(str(row), str(row))
-
-    def of(self, evaluated: Mapping[str, Any], kind: str) -> dict[str, Any] | None:
-        """The headline row of one measure in one evaluation."""
-        if kind == "accuracy":
-            return checked(evaluated["accuracy"]) if isinstance(evaluated.get("accuracy"), dict) else None
-        found = next((r for r in evaluated["rows"] if r.get("metric") == self.headline.get(kind)), None)
-        return checked(found) if found else None
-
-    def seeds(self, row: str, kind: str) -> list[dict[str, Any]]:
-        """The headline rows of one measure for one method, seed by seed."""
-        mine = [e for e in self.every if e["row"] == row]
-        return [r for e in mine if (r := self.of(e, kind)) is not None]
-
-
-def _dict(value: Any) -> dict[Any, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _evaluated(e: Any) -> bool:
-    return (
-        isinstance(e, dict)
-        and isinstance(e.get("row"), str)
-        and isinstance(e.get("rows"), list)
-        and all(isinstance(r, dict) and isinstance(r.get("metric"), str) for r in e["rows"])
-    )
-
-
-def together(rows: Sequence[Mapping[str, Any]]) -> tuple[float, float | None, float | None] | None:
-    """(mean of the seeds' values, lowest low, highest high); None where no seed has a value."""
-    values = [float(v) for r in rows if (v := finite(r.get("value"))) is not None]
-    if not values:
-        return None
-    lows = [v for r in rows if (v := finite(r.get("low"))) is not None]
-    highs = [v for r in rows if (v := finite(r.get("high"))) is not None]
-    mean = sum(values) / len(values)
-    whole = len(lows) == len(highs) == len(values)
-    return mean, min([*lows, *values]) if whole else None, max([*highs, *values]) if whole else None
-
 
 def write(w: Writer, source: Experiment) -> tuple[str, str, list[Markup]]:
     """All sections; returns title, subtitle and lead."""
-    p, t = _Page(w, source), w.t
-    plan = _dict(p.facts.get("plan"))
-    done = sum(_dict(entry).get("state") == "done" for entry in plan.values())
+    p, t = Page(w, source), w.t
+    plan = mapping(p.facts.get("plan"))
+    done = sum(mapping(entry).get("state") == "done" for entry in plan.values())
     state = t("exp.finished") if p.facts.get("finished") else t("exp.partial", done=done, total=len(plan))
     lead = [w.paragraph(t("exp.lead"), "lead"), w.paragraph(t("exp.numbers"))]
     if p.scale.get("name") == "rehearsal":
@@ -98,7 +47,7 @@ def write(w: Writer, source: Experiment) -> tuple[str, str, list[Markup]]:
         lead.append(w.paragraph(t("exp.nothing"), "warning"))
     _table1(p)
     _table2(p)
-    _claims(p)
+    claims_section(p)
     _figure3(p)
     _figure5(p)
     _figure6(p)
@@ -106,28 +55,28 @@ def write(w: Writer, source: Experiment) -> tuple[str, str, list[Markup]]:
     _few(p)
     _training(p)
     _protocol(p)
-    _cost(p)
-    _everything(p)
-    _rights(p)
-    _missing(p)
+    cost_section(p)
+    everything_section(p)
+    rights_section(p)
+    missing_section(p)
     return t("title.experiment"), t("exp.sub", scale=p.scale.get("name", ""), state=state), lead
 
 
 # --------------------------------------------------------------------------------------------------------------------- tables
 
 
-def _table1(p: _Page) -> None:
+def _table1(p: Page) -> None:
     w, t = p.w, p.t
-    table = _quality(p, p.rows, t("exp.table1.caption", headline=" ".join(_substitutes(p))))
+    table = quality_table(p, p.rows, t("exp.table1.caption", headline=" ".join(substitutes(p))))
     seeds = w.paragraph(t("exp.protocol.seeds"), "note")
     floor = w.paragraph(t("exp.protocol.floor"), "note") if p.real else None
     if table:
         w.section(t("exp.table1"), table, seeds, floor)
 
 
-def _table2(p: _Page) -> None:
+def _table2(p: Page) -> None:
     w, t = p.w, p.t
-    table = _quality(p, p.painters, t("exp.table2.caption", headline=" ".join(_substitutes(p))))
+    table = quality_table(p, p.painters, t("exp.table2.caption", headline=" ".join(substitutes(p))))
     if not table:
         return
     names = list(dict.fromkeys(r["metric"] for e in p.painted for r in e["rows"] if r.get("group") == "translation"))
@@ -152,117 +101,9 @@ def _table2(p: _Page) -> None:
     w.section(t("exp.table2"), table, said, more)
 
 
-def _quality(p: _Page, rows: Sequence[str], caption: str) -> Markup | None:
-    """The measures of Tables 1 and 2 for some rows, with what two halves of the real masks are apart; None where nothing was measured."""
-    t = p.t
-    kinds = [k for k in TABLE_1 if k in p.headline]
-    if not rows or not kinds:
-        return None
-    measured = {(row, kind): together(p.seeds(row, kind)) for row in rows for kind in kinds}
-    floor = {kind: p.real and p.of(p.real, kind) for kind in kinds}
-    spans = {kind: _span([m for (_, k), m in measured.items() if k == kind and m]) for kind in kinds}
-    winners = {kind: _winner({row: measured[row, kind] for row in rows}, _better(p, kind)) for kind in kinds}
-    heads = [t("exp.method"), *(Cell(_head(p, kind), True) for kind in kinds)]
-    body = []
-    for row in rows:
-        cells: list[Cell | str] = [Cell(p.name(row), head=True)]
-        for kind in kinds:
-            cells.append(_seeds_cell(p, row, kind, measured[row, kind], spans[kind], winners[kind] == row))
-        body.append(cells)
-    if any(floor.values()):
-        cells = [Cell(tag("em", t("exp.real")), head=True)]
-        for kind in kinds:
-            r = floor[kind]
-            if r is None or r["value"] is None:
-                cells.append(Cell("–", True))
-            else:
-                edge = page.interval(r["low"], r["high"])
-                cells.append(Cell(join([number(r["value"]), *([tag("br"), tag("small", edge)] if edge else [])]), True))
-        body.append(cells)
-    return p.w.table(caption, heads, body)
-
-
-def _substitutes(p: _Page) -> list[str]:
-    """That a measure was taken on other features than the standard ones, said of each."""
-    return [
-        p.t("exp.substitute", name=p.headline[k], standard=STANDARD[k])
-        for k in STANDARD
-        if k in p.headline and p.headline[k] != STANDARD[k]
-    ]
-
-
-def _better(p: _Page, kind: str) -> str:
-    found = [r["better"] for e in p.every if (r := p.of(e, kind))]
-    return found[0] if found else ""
-
-
-def _head(p: _Page, kind: str) -> Markup:
-    return join([tag("span", p.headline[kind], lang="en"), f" {ARROWS.get(_better(p, kind), '')}".rstrip()])
-
-
-def _span(measured: Sequence[tuple[float, float | None, float | None]]) -> tuple[float, float] | None:
-    ends = [v for m in measured for v in m if v is not None]
-    return (min(ends), max(ends)) if ends and max(ends) > min(ends) else None
-
-
-def _winner(measured: Mapping[str, tuple[float, float | None, float | None] | None], better: str) -> str | None:
-    """The method whose interval lies beyond all others'."""
-    names = list(measured)
-    rows = [m and {"value": m[0], "low": m[1], "high": m[2]} for m in measured.values()]
-    at = best(rows, better)
-    return None if at is None else names[at]
-
-
-def _seeds_cell(
-    p: _Page,
-    row: str,
-    kind: str,
-    measured: tuple[float, float | None, float | None] | None,
-    span: tuple[float, float] | None,
-    top: bool,
-) -> Cell:
-    if measured is None:
-        return Cell(p.t("rows.undefined"), True)
-    mean, low, high = measured
-    parts: list[Markup | str] = [tag("span", number(mean), class_="best" if top else None)]
-    if span:
-        title = f"{p.name(row)}: {number(mean)} {page.interval(low, high)}".strip()
-        mark = draw.whisker(mean, low, high, *span, title=title, colour=COLOURS.get(row, 4))
-        parts += [tag("br"), mark]
-    if edge := page.interval(low, high):
-        parts += [tag("br"), tag("small", edge)]
-    values = [r["value"] for r in p.seeds(row, kind)]
-    if len(values) > 1:
-        parts += [tag("br"), tag("small", p.t("exp.seeds_of", values=" · ".join(number(v) for v in values)))]
-    return Cell(join(parts), True)
-
-
-def _claims(p: _Page) -> None:
-    w, t = p.w, p.t
-    claims = [c for c in _list(p.facts.get("claims")) if isinstance(c, dict)]
-    if not claims or not p.every:
-        return
-    heads = [t("exp.method"), t("exp.claim.says"), t("exp.claim.where"), t("exp.claim.tried"), t("exp.claim.verdict")]
-    body = []
-    for c in claims:
-        verdict = str(c.get("verdict"))
-        said = t(f"verdict.{verdict}") if verdict in (*TONES, "undecided", "not measured", "eyes") else verdict
-        name = t("exp.few").partition(":")[0].partition("：")[0] if c.get("row") == "few-shot" else p.name(c.get("row"))
-        body.append(
-            [
-                Cell(name, head=True),
-                t.pick(c.get("says")),
-                t.pick(c.get("where", "")),
-                Cell(tag("small", t.pick(c["tried"]) if c.get("tried") else t("exp.claim.look"))),
-                Cell(tag("span", said, class_=f"verdict {TONES.get(verdict, 'open')}")),
-            ]
-        )
-    w.section(t("exp.claims"), w.table(t("exp.claims.caption"), heads, body))
-
-
-def _table3(p: _Page) -> None:
-    w, t, judge = p.w, p.t, _dict(p.facts.get("judge"))
-    verdict = _dict(judge.get("verdict"))
+def _table3(p: Page) -> None:
+    w, t, judge = p.w, p.t, mapping(p.facts.get("judge"))
+    verdict = mapping(judge.get("verdict"))
     if not verdict:
         return
     heads = [
@@ -271,16 +112,16 @@ def _table3(p: _Page) -> None:
         Cell(t("rows.interval"), True),
         Cell(t("exp.correct"), True),
     ]
-    heads += [Cell(t.colour(str(c)), True) for c in _list(verdict.get("classes"))]
+    heads += [Cell(t.colour(str(c)), True) for c in sequence(verdict.get("classes"))]
     lines: list[tuple[str, Mapping[str, Any]]] = [(t("exp.real.label"), verdict)]
     if p.real and (r := p.of(p.real, "accuracy")):
-        lines.append((t("exp.real.rule"), _dict(r.get("extra"))))
+        lines.append((t("exp.real.rule"), mapping(r.get("extra"))))
     for e in p.every:
         if r := p.of(e, "accuracy"):
-            lines.append((_title(p, e), _dict(r.get("extra"))))
+            lines.append((title_of(p, e), mapping(r.get("extra"))))
     body = []
     for name, v in lines:
-        colours = [_dict(_dict(v.get("per_class")).get(c)) for c in _list(verdict.get("classes"))]
+        colours = [mapping(mapping(v.get("per_class")).get(c)) for c in sequence(verdict.get("classes"))]
         body.append(
             [
                 Cell(name, head=True),
@@ -290,11 +131,11 @@ def _table3(p: _Page) -> None:
                 *(Cell(f"{number(c.get('correct'))}/{number(c.get('n'))}", True) for c in colours),
             ]
         )
-    per_class = _dict(p.scale.get("judge")).get("test_per_class")
+    per_class = mapping(p.scale.get("judge")).get("test_per_class")
     lead = t("exp.table3.lead", train=number(judge.get("train_pictures")), per_class=per_class)
     how = t("exp.judge.last" if judge.get("last_layer_only") else "exp.judge.all")
-    notes = [str(n) for n in _list(judge.get("notes")) if "fewer" in str(n)]
-    notes += [f"{name}: {n}" for name, v in lines for n in _list(v.get("notes"))]
+    notes = [str(n) for n in sequence(judge.get("notes")) if "fewer" in str(n)]
+    notes += [f"{name}: {n}" for name, v in lines for n in sequence(v.get("notes"))]
     said = tag("ul", *(tag("li", n, lang="en") for n in dict.fromkeys(notes)), class_="note") if notes else None
     matrices = [_matrix(p, name, v) for name, v in lines]
     w.section(
@@ -311,8 +152,8 @@ def _percent(value: object) -> str:
     return "–" if share is None else f"{100 * share:.1f} %"
 
 
-def _matrix(p: _Page, name: str, v: Mapping[str, Any]) -> Markup | None:
-    t, classes, confusion = p.t, _list(v.get("classes")), _list(v.get("confusion"))
+def _matrix(p: Page, name: str, v: Mapping[str, Any]) -> Markup | None:
+    t, classes, confusion = p.t, sequence(v.get("classes")), sequence(v.get("confusion"))
     if not classes or len(confusion) != len(classes) or not all(isinstance(r, list) for r in confusion):
         return None
     colours = [t.colour(str(c)) for c in classes]
@@ -328,7 +169,7 @@ def _matrix(p: _Page, name: str, v: Mapping[str, Any]) -> Markup | None:
 # -------------------------------------------------------------------------------------------------------------------- figures
 
 
-def _figure3(p: _Page) -> None:
+def _figure3(p: Page) -> None:
     w, t, n = p.w, p.t, p.scale.get("shown")
     first = [e for row in p.rows for e in [x for x in p.main if x["row"] == row][:1]]
     shown = []
@@ -349,12 +190,12 @@ def _figure3(p: _Page) -> None:
         w.section(t("exp.figure3"), tag("div", *shown, class_="wall"))
 
 
-def _figure5(p: _Page) -> None:
+def _figure5(p: Page) -> None:
     """Figures 4 and 5: the same sketches and references, painted by each."""
     w, t = p.w, p.t
     shown = []
     for e in (e for row in p.painters for e in [x for x in p.painted if x["row"] == row][:1]):
-        name = _title(p, e)
+        name = title_of(p, e)
         caption = t("exp.figure5.one", name=name)
         alt = t("exp.figure5.alt", name=name)
         shown.append(w.photograph(p.source.path / str(e.get("figure")), p.source.path, caption, alt))
@@ -362,7 +203,7 @@ def _figure5(p: _Page) -> None:
         w.section(t("exp.figure5"), w.paragraph(t("exp.figure5.lead")), tag("div", *shown, class_="wall"))
 
 
-def _figure6(p: _Page) -> None:
+def _figure6(p: Page) -> None:
     w, t, rows = p.w, p.t, [*p.rows, *p.painters]
     if not rows:
         return
@@ -387,15 +228,15 @@ def _figure6(p: _Page) -> None:
         )
 
 
-def _few(p: _Page) -> None:
+def _few(p: Page) -> None:
     w, t = p.w, p.t
     if not p.few:
         return
     parts: list[Markup | None] = [
-        w.paragraph(t("exp.few.lead", counts=", ".join(str(n) for n in _list(p.facts.get("few")))))
+        w.paragraph(t("exp.few.lead", counts=", ".join(str(n) for n in sequence(p.facts.get("few")))))
     ]
-    originals = _dict(_dict(p.facts.get("data")).get("splits")).get("train", {}).get("originals")
-    seeds = ", ".join(map(str, _list(p.scale.get("few_seeds"))))
+    originals = mapping(mapping(p.facts.get("data")).get("splits")).get("train", {}).get("originals")
+    seeds = ", ".join(map(str, sequence(p.scale.get("few_seeds"))))
     for kind in ("frechet", "kernel"):
         if kind not in p.headline:
             continue
@@ -435,11 +276,11 @@ def _few(p: _Page) -> None:
     w.section(t("exp.few"), *parts)
 
 
-def _training(p: _Page) -> None:
+def _training(p: Page) -> None:
     lines = []
     for row in p.rows:
         e = next(x for x in p.main if x["row"] == row)
-        ticks = thin([checked_tick(k) for k in _list(e.get("curve")) if isinstance(k, dict)], 200)
+        ticks = thin([checked_tick(k) for k in sequence(e.get("curve")) if isinstance(k, dict)], 200)
         lines.append((p.name(row), ticks, COLOURS.get(row, 4)))
     p.w.section(p.t("exp.training"), *policy(p.w, lines))
 
@@ -447,9 +288,9 @@ def _training(p: _Page) -> None:
 # ------------------------------------------------------------------------------------------------------------------- the rest
 
 
-def _protocol(p: _Page) -> None:
-    w, t, data = p.w, p.t, _dict(p.facts.get("data"))
-    train, test = (_dict(data.get(k)).get("pictures") for k in ("train", "test"))
+def _protocol(p: Page) -> None:
+    w, t, data = p.w, p.t, mapping(p.facts.get("data"))
+    train, test = (mapping(data.get(k)).get("pictures") for k in ("train", "test"))
     about: list[Markup] = []
 
     def say(key: str, **values: object) -> None:
@@ -465,7 +306,7 @@ def _protocol(p: _Page) -> None:
             size=data.get("size"),
             name=data.get("name"),
         )
-    seeds = ", ".join(map(str, _list(p.facts.get("seeds"))))
+    seeds = ", ".join(map(str, sequence(p.facts.get("seeds"))))
     say("exp.protocol.train", kimg=page.brief(p.scale.get("kimg")), seeds=seeds)
     say("exp.protocol.last")
     say("exp.protocol.reference")
@@ -475,100 +316,13 @@ def _protocol(p: _Page) -> None:
     w.section(t("exp.protocol"), tag("ul", *about))
 
 
-def _cost(p: _Page) -> None:
-    w, t = p.w, p.t
-    every = [*(e for e in p.every if e.get("cost")), *(e for e in p.few if e.get("originals"))]
-    heads = [t("cost.row"), t("run.recipe"), Cell(t("run.shown"), True), Cell(t("cost.time"), True), Cell(t("cost.speed"), True),
-             Cell(t("cost.parameters"), True), Cell(t("cost.flops"), True)]  # fmt: skip
-    body = []
-    for e in every:
-        cost, recipe = _dict(e.get("cost")), _dict(e.get("recipe"))
-        counts = [finite(v) for v in _dict(cost.get("parameters")).values()]
-        flops = finite(cost.get("flops_per_image"))
-        body.append(
-            [
-                Cell(_title(p, e), head=True),
-                Cell(code(recipe.get("name")) or "–"),
-                Cell(number(cost.get("images")), True),
-                Cell(t.duration(cost.get("seconds")), True),
-                Cell(number(finite(cost.get("images_per_second"))), True),
-                Cell(number(int(sum(c for c in counts if c is not None))) if counts else "–", True),
-                Cell(number(flops / 1e9) if flops else "–", True),
-            ]
-        )
-    if body:
-        machine = next((str(m) for e in every if (m := _dict(e.get("cost")).get("machine"))), t("unknown"))
-        settings = " ".join(map(str, [*_list(p.scale.get("settings")), *_list(p.scale.get("painter_settings"))]))
-        changed = tag("p", t("cost.changed"), " ", tag("code", settings), class_="note") if settings else None
-        w.section(t("section.cost"), w.table(t("cost.caption", machine=machine), heads, body), changed)
-
-
-def _title(p: _Page, e: Mapping[str, Any]) -> str:
-    if e["row"] == "real":
-        return p.t("exp.real")
-    if e.get("seed") is None:
-        return p.name(e["row"])
-    if e.get("originals"):
-        return p.t("exp.seed_few", name=p.name(e["row"]), seed=e.get("seed"), n=e.get("originals"))
-    return p.t("exp.seed", name=p.name(e["row"]), seed=e.get("seed"))
-
-
-def _everything(p: _Page) -> None:
-    w, t = p.w, p.t
-    every = [*([p.real] if p.real else []), *p.every, *(e for e in p.few if e.get("originals"))]
-    folds = []
-    for e in every:
-        name = _title(p, e)
-        rows = [checked(r) for r in e["rows"]]
-        folds.append(
-            w.fold(
-                t("exp.everything.one", name=name),
-                row_table(w, rows, name, counted=False) if rows else protocol(w, rows, name),
-            )
-        )
-    w.section(t("exp.everything"), *folds)
-
-
-def _rights(p: _Page) -> None:
-    w, t, data = p.w, p.t, _dict(p.facts.get("data"))
-    rights = _dict(data.get("rights"))
-    known = rights.get("status") == "known"
-    facts = w.facts(
-        [
-            (t("rights.status"), t("rights.known" if known else "rights.unknown")),
-            (t("rights.licences"), ", ".join(f"{k} ({number(v)})" for k, v in _dict(rights.get("licences")).items())),
-            (t("rights.sources"), "; ".join(map(str, _list(rights.get("sources"))))),
-            (t("rights.fingerprint"), code(data.get("fingerprint"))),
-        ]
-    )
-    heads = [t("cost.row"), t("rights.model")]
-    models = [[Cell(_title(p, e), head=True), Cell(code(_dict(e.get("model")).get("sha256")) or "–")] for e in p.every]
-    w.section(
-        t("section.rights"),
-        w.paragraph(t("rights.drawn"), "note") if data.get("drawn") else None,
-        w.paragraph(t("rights.warning"), "warning") if data and not known else None,
-        facts,
-        w.table(t("rights.model"), heads, models) if models else None,
-        w.paragraph(t("rights.generated"), "note"),
-    )
-
-
-def _missing(p: _Page) -> None:
-    w, t = p.w, p.t
-    gaps = [g for g in _list(p.facts.get("not_run")) if isinstance(g, dict)]
-    body = [[Cell(t.pick(g.get("what")), head=True), t.pick(g.get("why"))] for g in gaps]
-    w.section(
-        t("section.missing"), w.table(t("exp.missing.caption"), [t("exp.missing.what"), t("exp.missing.why")], body)
-    )
-
-
 def flat_rows(source: Experiment) -> list[dict[str, Any]]:
     """Every measurement as one line of a table, for CSV."""
     found = []
     real = source.facts.get("real")
-    few = [e for e in _list(source.facts.get("few_shot")) if _evaluated(e) and e.get("originals")]
-    measured = [*source.facts["main"], *_list(source.facts.get("painted"))]
-    for e in [*([real] if _evaluated(real) else []), *(e for e in measured if _evaluated(e)), *few]:
+    few = [e for e in sequence(source.facts.get("few_shot")) if is_evaluated(e) and e.get("originals")]
+    measured = [*source.facts["main"], *sequence(source.facts.get("painted"))]
+    for e in [*([real] if is_evaluated(real) else []), *(e for e in measured if is_evaluated(e)), *few]:
         rows = [*e["rows"], *([e["accuracy"]] if isinstance(e.get("accuracy"), dict) else [])]
         where = {"source": source.name, "row": e["row"], "run_seed": e.get("seed"), "originals": e.get("originals")}
         found += [{**where, **checked(r)} for r in rows if isinstance(r.get("metric"), str)]

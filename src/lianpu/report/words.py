@@ -125,7 +125,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rights.licences": ("Licences", "许可"),
     "rights.fingerprint": ("Fingerprint of the data", "数据指纹"),
     "rights.model": ("Model, SHA-256", "模型 SHA-256"),
-    "rights.generated": ("The masks shown as generated were made by a model; their files say so (IPTC digital source type).", "标为“生成”的脸谱由模型生成，其文件中已注明（IPTC 数字来源类型）。"),
+    "rights.generated": ("The pictures shown as generated were made by a model; their files say so (IPTC digital source type).", "标为“生成”的图像由模型生成，其文件中已注明（IPTC 数字来源类型）。"),
     "rights.warning": ("The rights of some training pictures are unknown. Neither the models nor their pictures should be published before that is settled.", "部分训练图像的权利状况不明。在此问题解决之前，不应发布模型及其生成的图像。"),
     "rights.drawn": ("Every picture called real here was drawn by lianpu from rules and is free to use (CC0-1.0).", "此处所称“真实”图像均由 lianpu 按规则绘制，可自由使用（CC0-1.0）。"),
     "rights.sources": ("Sources", "来源"),
@@ -194,8 +194,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "“真实脸谱”一行以训练图像对留出图像测量：即同一批脸谱两半之间的距离，生成模型不应期望低于它。",
     ),
     "exp.protocol.seeds": (
-        "A value is the mean over the seeds, which stand below it one by one; the interval reaches from the lowest to the highest end of the seeds' own 95 % bootstrap intervals. Two seeds are two examples, no distribution.",
-        "数值为各种子的均值，其下列出每个种子的值；区间从各种子 95% 自助区间的最低端到最高端。两个种子只是两个例子，并非分布。",
+        "A value is the mean over the seeds, which stand below it one by one; the interval reaches from the lowest to the highest end of the seeds' own 95 % bootstrap intervals. A few seeds are examples, no distribution.",
+        "数值为各种子的均值，其下列出每个种子的值；区间从各种子 95% 自助区间的最低端到最高端。少数种子只是例子，并非分布。",
     ),
     "exp.real": ("Real masks (training against held-out)", "真实脸谱（训练对留出）"),
     "exp.table1": ("Quality: Table 1 of the paper", "质量：论文表 1"),
@@ -297,6 +297,107 @@ WORDS: dict[str, tuple[str, str]] = {
     "exp.nothing": ("Nothing has been evaluated yet.", "尚无评测结果。"),
     "exp.seed": ("{name}, seed {seed}", "{name}，种子 {seed}"),
     "exp.seed_few": ("{name}, seed {seed}, {n} originals", "{name}，种子 {seed}，{n} 张原图"),
+    # --- the experiment of 2024
+    "lift.title": ("Faces lifted to 3D", "人脸的三维化"),
+    "lift.sub": ("Yan et al. 2024 · scale {scale} · {state}", "Yan 等 2024 · 规模 {scale} · {state}"),
+    "lift.lead": (
+        "A StyleGAN2, the teacher, has learnt to paint clay heads. DIGAN and LiftedGAN take its faces apart into shape, pose, light and texture without ever being told one of them. Because the heads were drawn from known shapes, it can be measured here how true they are, which the paper could not.",
+        "教师模型 StyleGAN2 学会绘制泥塑头像；DIGAN 与 LiftedGAN 在从未被告知形状、姿态、光照与纹理的情况下，将其人脸分解为这些成分。由于头像由已知形状绘制，此处可以测量其真实程度，这是论文未能做到的。",
+    ),
+    "lift.shapes": ("Shape, pose and light against the truth", "形状、姿态与光照：与真值比较"),
+    "lift.shapes.lead": (
+        "Held-out heads, which no model has seen, are first found among the teacher's codes (once for all lifters), then lifted. Depth and normals are compared over the true head, in the picture's own view. A flat depth and the mean depth of true heads are what a lifter must beat.",
+        "先将任何模型都未见过的留出头像在教师模型的编码中找出（各方法共用），再作三维化。在图像自身的视角下，于真实头像范围内比较深度与法线。三维化方法至少应优于平面深度与真实头像的平均深度。",
+    ),
+    "lift.shapes.caption": (
+        "{heads} held-out heads, {pictures} pictures. SIDE: scale-invariant depth error; MAD: mean angle between normals, degrees. Bold: an interval beyond all others'.",
+        "留出头像 {heads} 个，图像 {pictures} 幅。SIDE 为尺度不变深度误差；MAD 为法线平均夹角（度）。粗体：区间优于其余各项。",
+    ),
+    "lift.pose.caption": (
+        "The same heads: view and light that are found of each. What straight ahead means no lifter is told, so the median offset is taken away from rotations first.",
+        "同样的头像：所得视角与光照。各方法从未被告知何为正面，故先从旋转中减去偏移的中位数。",
+    ),
+    "lift.side": ("SIDE", "SIDE（深度误差）"),
+    "lift.mad": ("MAD, °", "MAD（法线夹角，°）"),
+    "lift.depth": ("depth correlation", "深度相关"),
+    "lift.yaw": ("yaw correlation", "偏航相关"),
+    "lift.rotation": ("rotation error, °", "旋转误差，°"),
+    "lift.light": ("light direction error, °", "光照方向误差，°"),
+    "lift.views": ("two views' depths apart", "两视角深度之差"),
+    "lift.flat": ("flat depth", "平面深度"),
+    "lift.mean": ("mean depth of true heads", "真实头像的平均深度"),
+    "lift.table1": ("Visual quality: Table 1 of the paper", "视觉质量：论文表 1"),
+    "lift.table1.caption": (
+        "Distance of generated to held-out pictures; lifters are rendered from their own view. {headline}",
+        "生成图像与留出图像的距离；三维化模型按其自身视角渲染。{headline}",
+    ),
+    "lift.table1.note": (
+        "A lifter sees nothing but what its teacher paints, so it can hardly come nearer to the data than the teacher. A better distance does not mean a better shape.",
+        "三维化模型只见过教师模型所绘图像，因而难以比教师更接近数据。距离更小并不意味着形状更好。",
+    ),
+    "lift.table2": ("Identity under rotation: Table 2 of the paper", "旋转时的身份保持：论文表 2"),
+    "lift.table2.lead": (
+        "Cosine between embeddings of {n} new faces from the front and turned to either side.",
+        "{n} 张新人脸的正面与左右旋转视图之间的嵌入余弦。",
+    ),
+    "lift.table2.ceiling": (
+        "No embedder is blind to pose, so the same number of true heads, truly turned under a light that stays, is the ceiling.",
+        "任何嵌入网络都会受姿态影响，因此以真实头像在固定光照下真实旋转所得的数值为上限。",
+    ),
+    "lift.lead.own": (
+        "A StyleGAN2, the teacher, has learnt to paint the pictures of a data set. DIGAN and LiftedGAN take its pictures apart into shape, pose, light and texture without ever being told one of them. What is measured here is what the paper measures: the true shapes are not known.",
+        "教师模型 StyleGAN2 学会绘制一个数据集中的图像；DIGAN 与 LiftedGAN 在从未被告知形状、姿态、光照与纹理的情况下，将其分解为这些成分。此处测量的是论文所测的内容：真实形状未知。",
+    ),
+    "lift.table2.share": ("Identity ({name}), as a share of the true heads'.", "身份保持（{name}），占真实头像之比。"),
+    "lift.table2.cosine": ("Identity ({name}), the cosine itself.", "身份保持（{name}），余弦值。"),
+    "lift.table3": ("Ablation: Table 3 of the paper", "消融实验：论文表 3"),
+    "lift.table3.caption": ("DIGAN and DIGAN without one of its losses.", "DIGAN 及去掉其中一项损失的 DIGAN。"),
+    "lift.table3.note": (
+        "The paper judges its ablations by FID and by eye. Distance and shape may point in opposite directions; both stand here.",
+        "论文以 FID 与目鉴评判消融实验。距离与形状可能指向相反的结论，此处两者并列。",
+    ),
+    "lift.identity30": ("identity at ±30°, of the true heads'", "±30° 身份保持（占真实之比）"),
+    "lift.figure2": ("Shapes: Figure 2 of the paper", "形状：论文图 2"),
+    "lift.figure3": ("Light: Figure 3 of the paper", "光照：论文图 3"),
+    "lift.figure4": ("Ablation: Figure 4 of the paper", "消融：论文图 4"),
+    "lift.figure.one": (
+        "{name}, the first faces, unselected: the teacher's picture, the render from the front, at yaw −40°, −20°, 20°, 40°, normals, albedo, light from the left and from the right.",
+        "{name}：最初若干张人脸，未经挑选。依次为教师图像、正面渲染、偏航 −40°、−20°、20°、40°，法线、反照率、左侧与右侧光照。",
+    ),
+    "lift.light.one": (
+        "{name}, the first faces in light from seven directions, from 60° left to 60° right, each with its shading below.",
+        "{name}：最初若干张人脸在七个方向的光照下（自左 60° 至右 60°），下方为相应的明暗图。",
+    ),
+    "lift.figure.alt": ("A grid of pictures of heads: {name}", "头像图像网格：{name}"),
+    "lift.figure.real": (
+        "Held-out pictures, the first.",
+        "留出图像（最初若干幅）。",
+    ),
+    "lift.real": (
+        "real pictures",
+        "真实图像",
+    ),
+    "lift.data": ("The data", "数据"),
+    "lift.floor": (
+        "Real pictures (training against held-out)",
+        "真实图像（训练对留出）",
+    ),
+    "lift.protocol.data": (
+        "Data: clay heads drawn from rules on a CC0 basis at {size} px; {train} pictures to train the teacher on, {test} held out for distances, and further heads held out for shapes.",
+        "数据：以 CC0 头部基底按规则绘制的泥塑头像，{size} 像素；训练教师 {train} 幅，留出 {test} 幅用于距离，另有头像留作形状检验。",
+    ),
+    "lift.protocol.train": (
+        "Training: {kimg} thousand pictures a teacher, {lifter} thousand faces a lifter; seeds {seeds} for DIGAN and LiftedGAN, the first for ablations. All lifters have the same teacher, settings and number of steps.",
+        "训练：教师 {kimg} 千张，三维化模型 {lifter} 千张；DIGAN 与 LiftedGAN 取种子 {seeds}，消融取第一个。各模型的教师、设置与步数相同。",
+    ),
+    "lift.protocol.codes": (
+        "Held-out pictures were searched for {steps} steps in the teacher's W+ by pixels and features ({features}); the mean difference that remains is {error}, of a range of 2.",
+        "留出图像在教师的 W+ 空间中按像素与特征（{features}）搜索 {steps} 步；所余平均差为 {error}（取值范围为 2）。",
+    ),
+    "lift.protocol.side": (
+        "SIDE and MAD as unsup3d (Wu et al. 2020) measures them, over the pixels of the true head without its rim (a lifted picture has a depth everywhere); both normals from depth maps.",
+        "SIDE 与 MAD 按 unsup3d（Wu 等 2020）测量：取真实头像的像素并去其边缘（三维化图像处处有深度）；法线均由深度图求得。",
+    ),
     # --- colours
     "colour.red": ("red", "红"),
     "colour.black": ("black", "黑"),

@@ -138,7 +138,7 @@ class Lift(_Form):
     face: Face
     view: View = View()
     maps: Annotated[list[Literal["depth", "normal", "albedo", "shading", "transform"]], Field(max_length=5)] = []
-    export: Annotated[list[Literal["glb", "obj", "ply", "stl"]], Field(max_length=4)] = []
+    export: Annotated[list[Literal["glb", "obj", "ply", "stl", "html"]], Field(max_length=5)] = []
     turntable: bool = False
     height_mm: Annotated[float, Field(gt=0, lt=1e6)] | None = None
 
