@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import secrets
+import shlex
 import socket
 import threading
 import webbrowser
@@ -18,7 +19,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import filelock
 import uvicorn
@@ -144,8 +145,6 @@ def _download(content: bytes, name: str) -> Response:
 
 
 def _quoted(name: str) -> str:
-    from urllib.parse import quote
-
     return quote(name, safe="")
 
 
@@ -451,7 +450,7 @@ def _library(app: FastAPI, project: Project, jobs: Jobs) -> None:
         job = jobs.all.get(path.parent.parent.name, {})
         return {
             "id": id, "name": path.name, "recipe": recipe_of(path), "job": job.get("id"), "made": path.stat().st_mtime,
-            "svg": svg_of(path).is_file(), "command": f"lianpu inspect {_shell(path)} --rerun",
+            "svg": svg_of(path).is_file(), "command": f"lianpu inspect {shlex.quote(str(path))} --rerun",
             "made_by": job.get("command", ""), "beside": [p.name for p in project.beside(path.parent.parent.name)],
         }  # fmt: skip
 
@@ -503,12 +502,6 @@ def _library(app: FastAPI, project: Project, jobs: Jobs) -> None:
             "found": said.get("found"), **ids,
             "sha256": hashlib.sha256(content).hexdigest() if content else None,
         }  # fmt: skip
-
-
-def _shell(path: Path) -> str:
-    import shlex
-
-    return shlex.quote(str(path))
 
 
 # -------------------------------------------------------------------------------------------------------------------- live

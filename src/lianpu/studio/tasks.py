@@ -40,7 +40,7 @@ from lianpu.studio.wishes import (
     wish_of,
 )
 
-__all__ = ["Desk", "answer", "carry_out"]
+__all__ = ["Desk", "answer", "carry_out", "failure"]
 
 LOOK = 128  # pixels of the pictures in a source's table
 MANY = 100  # files from which a build starts processes of its own
@@ -481,6 +481,3 @@ def failure(error: BaseException) -> dict[str, Any]:
             "code": 5,
         }
     return {"what": f"{type(error).__name__}: {error}", "where": "", "fix": "This is a bug in lianpu.", "code": 1}
-
-
-__all__ += ["failure"]
