@@ -141,7 +141,7 @@ def _view(view: View) -> list[object]:
         words += [name, f"{angle:g}"] if angle else []
     if view.light:
         light = view.light
-        words += ["--light", f"{light.x:g},{light.y:g},{light.ambient:g},{light.diffuse:g}"]
+        words += ["--light", ",".join(map(repr, (light.x, light.y, light.ambient, light.diffuse)))]
     return words
 
 
