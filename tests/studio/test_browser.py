@@ -79,8 +79,10 @@ class Window:
         return found
 
     def settled(self) -> None:
-        """Waits for its pictures."""
-        self.page.wait_for_function("() => [...document.images].every((image) => image.complete)")
+        """Waits for its pictures; those further down may never be fetched."""
+        self.page.wait_for_function(
+            "() => [...document.images].every((image) => image.complete || image.loading === 'lazy')"
+        )
 
     def close(self) -> None:
         self.context.close()
