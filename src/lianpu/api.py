@@ -166,6 +166,8 @@ def generate(
     label: str | None = None,
     mix: tuple[str, str] | None = None,
     mix_from: int | None = None,
+    morph: tuple[str, str] | None = None,
+    at: float = 0.5,
     out: Path,
     grid: bool = False,
     device: str = "auto",
@@ -177,12 +179,15 @@ def generate(
 
     mix: two seeds or generated pictures; the coarse styles come from the first, those from layer `mix_from` on from the
     second.
+    morph: two seeds or generated pictures; one picture between them, `at` 0 the first, at 1 the second.
     grid: also writes all of them on one sheet. Files that exist are kept and an error, unless `overwrite`.
     """
     from dataclasses import replace
 
     from lianpu import painter as painting
 
+    if mix is not None and morph is not None:
+        raise UsageError("--mix and --morph are two different wishes.", fix="Give one of them.")
     painter = load(model, device)
     if mix is not None:
         a, b = (painting.parse_source(text, painter, label, truncation) for text in mix)
@@ -191,6 +196,11 @@ def generate(
         )
         painter.styles(mixed)  # says what is wrong with it
         jobs = {f"mix-{a.seed}-{b.seed}-{index}": subject for index, subject in zip("abm", (a, b, mixed), strict=True)}
+    elif morph is not None:
+        a, b = (painting.parse_source(text, painter, label, truncation, "--morph") for text in morph)
+        between = replace(a, morph_seed=b.seed, morph_label=b.label, morph=at)
+        painter.styles(between)
+        jobs = {f"morph-{a.seed}-{b.seed}-{at:g}": between}
     else:
         jobs = {_name(s): s for s in painter.subjects(count, seed, label=label, truncation=truncation)}
     pictures = {out / f"{name}.png": subject for name, subject in jobs.items()}
@@ -248,6 +258,7 @@ def lift(
     steps: int = 400,
     yaw: str = "",
     pitch: float = 0.0,
+    roll: float = 0.0,
     light: str = "",
     size: int = 0,
     maps: Sequence[str] = (),
@@ -281,7 +292,7 @@ def lift(
         yaw = "-45:45:7"
     lamp = lifter.Lamp.read(light) if light else None
     yaws = lifter.yaws_of(yaw) if yaw else []
-    wanted = lifter.Wanted(yaws, pitch, lamp, size, maps, export, height_mm, turntable, relight, out)
+    wanted = lifter.Wanted(yaws, pitch, roll, lamp, size, maps, export, height_mm, turntable, relight, out)
     loaded = load_lifter(model, device)
     name = image.stem if image is not None else loaded.name_of(seed or 0, label)
     taken = [path for path in wanted.files(name) if path.exists()]
@@ -302,8 +313,7 @@ def lift(
     warnings = wanted.warnings(lifted)
     for warning in warnings:
         say(warning)
-    facts = {**lifted.facts, "light": light or "own"} | ({"warnings": warnings} if warnings else {})
-    written = wanted.write(lifted, facts)
+    written = wanted.write(lifted)
     return {"files": written, "warnings": warnings, "inverted": lifted.facts.get("inverted")}
 
 
@@ -570,6 +580,8 @@ def rerun(
         content = _draw_again(recipe)
     elif recipe["verb"] == "translate":
         content = _translate_again(path, recipe, model, sources, device)
+    elif recipe["verb"] == "lift":
+        content = _lift_again(path, recipe, model, device)
     else:
         from lianpu import painter as painting
 
@@ -596,6 +608,27 @@ def _translate_again(
     elif named != translator.MATCHER:
         raise ModelError("this picture was not made by the matcher.", f"its model: {named}", "Give it: --model FOLDER")
     return translations.again(path, recipe, again, sources)
+
+
+def _lift_again(path: Path, recipe: dict[str, Any], model: str | Path | None, device: str) -> bytes:
+    from lianpu import checkpoint, images, lifter, painter
+
+    subject = recipe.get("subject")
+    if not isinstance(subject, dict):
+        raise UsageError(
+            "this face was found in a photograph, which the picture does not hold.",
+            str(path),
+            "Lift the photograph again.",
+        )
+    loaded = load_lifter(model or checkpoint.shipped(_model_name(recipe)), device)
+    painter.require_same_model(recipe, loaded.model)
+    try:
+        lifted = loaded.of_seed(
+            int(subject["seed"]), label=subject.get("label"), truncation=float(subject["truncation"])
+        )
+    except (KeyError, TypeError, ValueError):
+        raise DataError("the recipe names no face.", str(path)) from None
+    return images.encode_png(lifter.again(lifted, recipe, images.decode(path).pixels.shape[0]))
 
 
 def _model_name(recipe: dict[str, Any]) -> str:

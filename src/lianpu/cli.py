@@ -373,6 +373,8 @@ def generate(
     class_: Annotated[str | None, Parameter(name="--class")] = None,
     mix: Annotated[tuple[str, str] | None, Parameter(negative=())] = None,
     mix_from: int | None = None,
+    morph: Annotated[tuple[str, str] | None, Parameter(negative=())] = None,
+    at: float = 0.5,
     out: Path = Path("generated"),
     grid: Annotated[bool, Flag] = False,
     walk: Path | None = None,
@@ -399,6 +401,10 @@ def generate(
         Two seeds or generated pictures: the form of the first with the details of the second.
     mix_from
         The first layer that comes from the second picture of --mix.
+    morph
+        Two seeds or generated pictures: one picture between them.
+    at
+        Where between them: 0 is the first picture of --morph, 1 the second.
     out
         Folder for the pictures.
     grid
@@ -415,8 +421,10 @@ def generate(
     from lianpu import api
 
     if walk is not None:
-        if mix or grid or count != 16:
-            raise UsageError("--walk makes one film: -n, --grid and --mix mean nothing to it.", fix="Use --stops.")
+        if mix or morph or grid or count != 16:
+            raise UsageError(
+                "--walk makes one film: -n, --grid, --mix and --morph mean nothing to it.", fix="Use --stops."
+            )
         made = api.walk(
             model,
             walk,
@@ -436,6 +444,8 @@ def generate(
         label=class_,
         mix=mix,
         mix_from=mix_from,
+        morph=morph,
+        at=at,
         out=out,
         grid=grid,
         device=device,
@@ -458,6 +468,7 @@ def lift(
     steps: int = 400,
     yaw: Annotated[str, Parameter(allow_leading_hyphen=True)] = "",
     pitch: float = 0.0,
+    roll: float = 0.0,
     light: Annotated[str, Parameter(allow_leading_hyphen=True)] = "",
     size: int = 0,
     maps: str = "",
@@ -496,6 +507,8 @@ def lift(
         Turned by so many degrees: --yaw -60:60:9 for nine pictures from -60 to 60, or --yaw 0,20
     pitch
         Nodding, in degrees.
+    roll
+        Leaning to a side, in degrees, clockwise.
     light
         x,y,ambient,diffuse: from where (x right, y down, -1 to 1) and how much (0 to 1). The face's own light by default.
     size
@@ -532,6 +545,7 @@ def lift(
         steps=steps,
         yaw=yaw,
         pitch=pitch,
+        roll=roll,
         light=light,
         size=size,
         maps=[name.strip() for name in maps.split(",") if name.strip()],
@@ -887,6 +901,37 @@ def inspect(
     else:
         for line in _lines(facts):
             _out(line)
+
+
+@app.command
+def studio(
+    *,
+    project: Path = Path("lianpu-studio"),
+    port: int = 7878,
+    open: Annotated[bool, Parameter(negative="--no-open")] = True,
+) -> None:
+    """Open the studio: the same verbs in a browser window, in Chinese and English. It is reached from this machine only.
+
+    stdout carries the link that opens it, once; after it was used, a new one.
+
+    Parameters
+    ----------
+    project
+        Folder where the studio keeps what you drop, draw and make. Started again on it, nothing is lost.
+    port
+        Of 127.0.0.1; 0 takes a free one.
+    open
+        Open the browser.
+    """
+    try:
+        from lianpu.studio import server
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "lianpu":
+            raise
+        raise ResourceError(
+            f"the studio needs {error.name}, which is not installed.", "", "pip install 'lianpu[studio]'"
+        ) from None
+    server.serve(project, port=port, browser=open, say=_out)
 
 
 @weights.command(name="list")

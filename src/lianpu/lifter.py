@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
 
 from lianpu import checkpoint, files, images, inversion, provenance, weights
@@ -25,7 +28,7 @@ from lianpu.nets.digan import Digan, Face
 from lianpu.randomness import latent
 from lianpu.render import camera, frames, surface
 
-__all__ = ["MAPS", "Lamp", "Lifted", "Lifter", "Wanted", "yaws_of"]
+__all__ = ["MAPS", "Lamp", "Lifted", "Lifter", "Wanted", "again", "kept", "yaws_of"]
 
 MAPS = ("depth", "normal", "albedo", "shading", "transform")
 TRAINED = LiftConfig().yaw  # degrees of yaw that a model is shown in training, to either side
@@ -65,6 +68,11 @@ class Lamp:
             return cls(*(float(part) for part in text.split(",")))
         except (ValueError, TypeError):
             raise UsageError(f"--light {text!r} is no light.", fix=LIGHT_FIX) from None
+
+    @property
+    def said(self) -> str:
+        """What `read` reads."""
+        return ",".join(map(repr, (self.x, self.y, self.ambient, self.diffuse)))
 
     def raw(self, like: Tensor) -> Tensor:
         """As a network says it, (1, 4)."""
@@ -109,6 +117,11 @@ class Lifted:
         return self.face.depth.shape[-1]
 
     @property
+    def shown(self) -> int:
+        """Pixels of its pictures where nobody says how many: four times the model's, up to 256."""
+        return max(self.size, min(4 * self.size, 256))
+
+    @property
     def head(self) -> Tensor:
         """(h, w) bool: the pixels that belong to the head, not to the ground."""
         return self.face.depth[0] < camera.GROUND
@@ -123,12 +136,13 @@ class Lifted:
 
     @torch.no_grad()
     def seen(
-        self, yaws: Sequence[float], pitch: float = 0.0, lamp: Lamp | None = None, size: int = 0
+        self, yaws: Sequence[float], pitch: float = 0.0, roll: float = 0.0, lamp: Lamp | None = None, size: int = 0
     ) -> Iterator[np.ndarray]:
-        """The face at each yaw, degrees: uint8 (size, size, 3), by default four times the model's size up to 256."""
-        size = size or max(self.size, min(4 * self.size, 256))
+        """The face at each yaw, degrees: uint8 (size, size, 3), by default `shown` pixels wide."""
         f = self.face
-        return frames.turned(f.depth, self.lit(lamp), f.transform, yaws, pitch=pitch, size=size)
+        return frames.turned(
+            f.depth, self.lit(lamp), f.transform, yaws, pitch=pitch, roll=roll, size=size or self.shown
+        )
 
     @torch.no_grad()
     def maps(self, names: Sequence[str], lamp: Lamp | None = None) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -153,10 +167,44 @@ class Lifted:
         texture = self.face.albedo if lamp is None else self.lit(lamp)
         return mesh.of_depth(self.face.depth[0], texture[0].clamp(-1, 1), keep=self.head)
 
+    def keep(self, path: Path) -> None:
+        """Writes the face to a file that `kept` reads: a photograph need not be looked for again."""
+        about = {
+            "name": self.name, "source": self.source, "model": self.model, "facts": self.facts, "photograph": self.photograph,
+        }  # fmt: skip
+        tensors = {name: each.cpu().contiguous() for name, each in self.face._asdict().items()}
+        files.atomic_write(path, save(tensors, {"lianpu": json.dumps(about, ensure_ascii=False)}))
+
     @property
     def origin(self) -> mesh.Origin:
         kind = "compositeWithTrainedAlgorithmicMedia" if self.photograph else "trainedAlgorithmicMedia"
         return mesh.Origin(self.source, self.model, kind)
+
+
+def kept(path: Path) -> Lifted:
+    """The face that `Lifted.keep` wrote."""
+    try:
+        with safe_open(path, "pt") as file:
+            about = json.loads(file.metadata()["lianpu"])
+            face = Face(**{name: file.get_tensor(name) for name in Face._fields})
+    except (OSError, SafetensorError, TypeError, ValueError, KeyError) as error:
+        raise DataError(f"{path.name} holds no face: {error}", str(path), "Look for the photograph again.") from None
+    return Lifted(face=face, **about)
+
+
+def again(lifted: Lifted, recipe: dict[str, Any], size: int) -> np.ndarray:
+    """The pixels of the view or map, `size` x `size`, that a recipe tells of; `lifted` is its face."""
+    light = recipe.get("light")
+    lamp = Lamp.read(str(light)) if light != "own" else None
+    name = recipe.get("map")
+    if name in MAPS:
+        return lifted.maps([name], lamp)[name][1]
+    try:
+        pitch, roll = float(recipe.get("pitch", 0)), float(recipe.get("roll", 0))
+    except (TypeError, ValueError):
+        raise DataError("the recipe names no view of a face.") from None
+    wanted = Wanted(yaws_of(str(recipe.get("yaw"))), pitch, roll, lamp, size)  # checks what a stranger may have written
+    return next(lifted.seen(wanted.yaws, pitch, roll, lamp, size))
 
 
 @dataclass(frozen=True)
@@ -166,6 +214,7 @@ class Wanted:
     yaws: Sequence[float] = ()
     """Degrees: a picture of each."""
     pitch: float = 0.0
+    roll: float = 0.0
     lamp: Lamp | None = None
     """The face's own light by default."""
     size: int = 0
@@ -189,8 +238,9 @@ class Wanted:
                 raise UsageError(
                     f"films are written as MP4, not {path.suffix or 'without an ending'}.", str(path), "Name it .mp4."
                 )
-        if not -90 < self.pitch < 90 or abs(self.pitch) > MOST:
-            raise UsageError(f"--pitch {self.pitch:g} goes beyond {MOST:g} degrees.")
+        for name, angle in (("pitch", self.pitch), ("roll", self.roll)):
+            if not abs(angle) <= MOST:  # not-a-number is in no range
+                raise UsageError(f"--{name} {angle:g} goes beyond {MOST:g} degrees.")
         if self.size and not 16 <= self.size <= 2048:
             raise UsageError(f"--size {self.size} is outside 16 to 2048 pixels.", fix="Use 256.")
         if self.height_mm is not None and not 0 < self.height_mm < 1e6:
@@ -228,16 +278,20 @@ class Wanted:
             )
         return said
 
-    def write(self, lifted: Lifted, facts: dict[str, Any]) -> list[Path]:
-        """All of it, each file saying `facts` of itself; the paths in the order of `files`, a mesh's second files beside it."""
+    def write(self, lifted: Lifted) -> list[Path]:
+        """All of it, each file saying how it came about; the paths in the order of `files`, a mesh's second files beside it."""
         kind, written = lifted.origin.kind, []
+        warnings = self.warnings(lifted)
+        facts = {**lifted.facts, "light": self.lamp.said if self.lamp else "own"}
+        facts |= {"warnings": warnings} if warnings else {}
 
         def picture(path: Path, pixels: np.ndarray, **more: Any) -> None:
             files.atomic_write(path, images.encode_png(pixels, provenance.png_text({**facts, **more}, kind)))
             written.append(path)
 
-        for yaw, pixels in zip(self.yaws, lifted.seen(self.yaws, self.pitch, self.lamp, self.size), strict=True):
-            picture(self._view(lifted.name, yaw), pixels, yaw=yaw, pitch=self.pitch)
+        seen = lifted.seen(self.yaws, self.pitch, self.roll, self.lamp, self.size)
+        for yaw, pixels in zip(self.yaws, seen, strict=True):
+            picture(self._view(lifted.name, yaw), pixels, yaw=yaw, pitch=self.pitch, roll=self.roll)
         if self.maps:
             made = lifted.maps(self.maps, self.lamp)
             for each, (_, pixels) in made.items():
@@ -250,7 +304,7 @@ class Wanted:
             written += mesh.write(path, lifted.mesh(self.lamp), lifted.origin, height_mm=self.height_mm)
         comment = provenance.png_text(facts, kind)["lianpu"]
         if self.turntable is not None:
-            seen = lifted.seen(frames.swing(TRAINED, 72), self.pitch, self.lamp, self.size)
+            seen = lifted.seen(frames.swing(TRAINED, 72), self.pitch, self.roll, self.lamp, self.size)
             video.write_mp4(self.turntable, seen, comment=comment)
         if self.relight is not None:
             f, size = lifted.face, self.size or max(lifted.size, 256)

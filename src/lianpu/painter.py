@@ -36,6 +36,11 @@ class Subject:
     mix_label: str | None = None
     mix_from: int | None = None
     """The first layer that takes them."""
+    morph_seed: int | None = None
+    """The picture towards which its styles go."""
+    morph_label: str | None = None
+    morph: float | None = None
+    """How far, from 0 (not at all) to 1 (that picture)."""
 
 
 class Painter:
@@ -64,6 +69,12 @@ class Painter:
     def styles(self, subject: Subject) -> Tensor:
         """Styles (1, num_ws, w_dim) of a subject."""
         ws = self._styles_of(subject.seed, subject.label, subject.truncation)
+        if subject.morph_seed is not None:
+            share = 0.5 if subject.morph is None else subject.morph
+            if not 0 <= share <= 1:
+                raise UsageError(f"--at {share} is outside 0 to 1.", fix="0 is the first picture, 1 the second.")
+            there = self._styles_of(subject.morph_seed, subject.morph_label or subject.label, subject.truncation)
+            ws = torch.lerp(ws, there, share)
         if subject.mix_seed is not None:
             first = subject.mix_from if subject.mix_from is not None else self.layers // 2
             if not 1 <= first < self.layers:
@@ -120,21 +131,24 @@ def subject_of(recipe: dict[str, Any]) -> Subject:
             f"this is no single picture of a model, but what `{recipe.get('verb')}` made.",
             fix="Only generated pictures can be made again or mixed.",
         )
-    kinds = {"seed": int, "label": str, "truncation": (int, float), "mix_seed": int, "mix_label": str, "mix_from": int}
+    kinds = {
+        "seed": int, "label": str, "truncation": (int, float), "mix_seed": int, "mix_label": str, "mix_from": int,
+        "morph_seed": int, "morph_label": str, "morph": (int, float),
+    }  # fmt: skip
     if "seed" not in values or any(k not in kinds or not isinstance(v, kinds[k]) for k, v in values.items()):
         raise DataError("the recipe of this picture is damaged.", f"subject: {values}")
     return Subject(**values)
 
 
-def parse_source(text: str, painter: Painter, label: str | None, truncation: float) -> Subject:
-    """One end of --mix: a seed, or a picture made by this model, which stays what it is."""
+def parse_source(text: str, painter: Painter, label: str | None, truncation: float, flag: str = "--mix") -> Subject:
+    """One end of --mix or --morph: a seed, or a picture made by this model, which stays what it is."""
     if text.lstrip("-").isdigit():
         return painter.subjects(1, int(text), label=label, truncation=truncation)[0]
     path = Path(text)
     if not path.is_file():
         raise UsageError(
-            f"--mix takes seeds or pictures, and {text!r} is neither.",
-            fix="For instance: --mix 3 17, or --mix a.png b.png",
+            f"{flag} takes seeds or pictures, and {text!r} is neither.",
+            fix=f"For instance: {flag} 3 17, or {flag} a.png b.png",
         )
     recipe = provenance.read_recipe(path)
     made_by = recipe.get("model", {}).get("sha256")
@@ -144,9 +158,10 @@ def parse_source(text: str, painter: Painter, label: str | None, truncation: flo
             f"its model: {str(made_by)[:12]}, this one: {painter.model.sha256[:12]}",
         )
     subject = subject_of(recipe)
-    if subject.mix_seed is not None:
+    second = subject.mix_seed if subject.mix_seed is not None else subject.morph_seed
+    if second is not None:
         raise UsageError(
-            f"{path.name} is itself a mix.", fix=f"Mix its parents, the seeds {subject.seed} and {subject.mix_seed}."
+            f"{path.name} is itself a mix.", fix=f"Take its parents, the seeds {subject.seed} and {second}."
         )
     if label not in (None, subject.label):
         raise UsageError(

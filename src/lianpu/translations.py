@@ -423,7 +423,7 @@ def _find(path: Path, role: str, name: str, sha256: str, sources: list[Path]) ->
         content = images.read_bytes(place)
         if hashlib.sha256(content).hexdigest() == sha256:
             return content
-        changed = True
+        changed |= place.name == bare
     raise DataError(
         f"the {role} of this picture, {bare}, {'has changed since' if changed else 'is not found'}.",
         f"its SHA-256 is {sha256[:12]}",

@@ -47,11 +47,12 @@ def turned(
     yaws: Iterable[float],
     *,
     pitch: float = 0.0,
+    roll: float = 0.0,
     size: int | None = None,
 ) -> Iterator[np.ndarray]:
     """The face at each yaw, in degrees, as `still` draws it."""
     for yaw in yaws:
-        yield still(depth, picture, transform, camera.raw_view(yaw, pitch), size=size or picture.shape[-1])
+        yield still(depth, picture, transform, camera.raw_view(yaw, pitch, roll), size=size or picture.shape[-1])
 
 
 def relit(

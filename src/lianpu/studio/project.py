@@ -1,0 +1,305 @@
+"""The project's folder, all that lasts of a studio:
+
+    files/ID/NAME, files/ID.json     drawings and references that were dropped, by content
+    sources/ID/files, zips           material of data sets
+    jobs/ID/job.json, out/ ...       what was wished, how it went, and what it made
+    models/ID                        models and runs from elsewhere, for whoever puts some there
+
+An id is a word the studio made; nothing that comes from outside is ever joined to a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+import shutil
+import time
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lianpu import files, images, provenance
+from lianpu.errors import DataError, LianpuError
+from lianpu.studio.wishes import ID, Face
+
+__all__ = ["Project", "new_id", "safe_name"]
+
+RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
+SHIPPED = Path(__file__).parents[1] / "models"  # checkpoint.SHIPPED, without torch: only the worker loads that
+PICTURES = (".png", ".mp4")
+FOUND = "face.safetensors"  # what a job has found in a photograph
+ROLES = ("sketch", "reference", "photo")  # of kept files; their ids begin with s, r and p
+
+
+def new_id() -> str:
+    """Sorted by the time it was made, and not to be guessed."""
+    return time.strftime("%Y%m%d-%H%M%S-") + f"{time.time_ns() // 1000 % 1_000_000:06d}-" + secrets.token_hex(4)
+
+
+def safe_name(name: str, longest: int = 100) -> str:
+    """One part of a path out of any text: no separators, controls, dots at the ends or names that Windows keeps for itself."""
+    text = unicodedata.normalize("NFC", name).encode("utf-8", "replace").decode("utf-8")
+    text = re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*\ufffd]', "_", text).strip(" .") or "_"
+    stem, dot, end = text.rpartition(".")
+    if dot and stem and len(end.encode()) <= 10:
+        room = longest - len(end.encode()) - 1
+        text = stem.encode()[:room].decode("utf-8", "ignore").rstrip(" .") + "." + end
+    else:
+        text = text.encode()[:longest].decode("utf-8", "ignore").rstrip(" .")
+    return f"_{text}" if RESERVED.match(text) or not text else text
+
+
+def safe_path(name: str, deepest: int = 8) -> list[str]:
+    """The parts of a relative path out of any text; the upper ones are dropped where there are too many."""
+    parts = [p for p in re.split(r"[/\\]", name) if p.strip(" .")]
+    return [safe_name(p) for p in parts[-deepest:]] or ["_"]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project's folder and what can be found in it."""
+
+    path: Path
+
+    def __post_init__(self) -> None:
+        for name in ("files", "sources", "jobs", "models"):
+            with files.writing(self.path / name):
+                (self.path / name).mkdir(parents=True, exist_ok=True)
+        files.remove_partial(self.path / "files")
+
+    def _of(self, kind: str, id: str) -> Path | None:
+        """The folder of an id that exists."""
+        if not ID.fullmatch(id):
+            return None
+        folder = self.path / kind / id
+        return folder if folder.is_dir() else None
+
+    # ---------------------------------------------------------------------------------------- drawings and references
+
+    def keep_file(self, incoming: Path, sha256: str, name: str, role: str, facts: dict[str, Any]) -> dict[str, Any]:
+        """Takes a received file in; the same content under the same role is there once."""
+        id = f"{role[0]}-{sha256[:24]}"
+        note = self.path / "files" / f"{id}.json"
+        if note.exists():
+            incoming.unlink(missing_ok=True)
+            return json.loads(note.read_bytes())
+        name = safe_name(name)
+        with files.new_folder(self.path / "files" / id) as folder:
+            shutil.move(incoming, folder / name)
+        about = {"id": id, "role": role, "name": name, "sha256": sha256, "added": time.time(), **facts}
+        files.atomic_write(note, json.dumps(about, ensure_ascii=False))
+        return about
+
+    def files_of(self, role: str) -> list[dict[str, Any]]:
+        """What is known of the files of a role, oldest first."""
+        found = [f for p in (self.path / "files").glob(f"{role[0]}-*.json") if (f := _json(p))]
+        return sorted(found, key=lambda f: (f.get("added", 0), f.get("name", "")))
+
+    def file(self, id: str) -> Path | None:
+        """The file of an id."""
+        folder = self._of("files", id)
+        return next((p for p in folder.iterdir() if not p.name.startswith(".")), None) if folder else None
+
+    def remove_file(self, id: str) -> bool:
+        folder = self._of("files", id)
+        if folder is None:
+            return False
+        (self.path / "files" / f"{id}.json").unlink(missing_ok=True)
+        files.remove(folder)
+        return True
+
+    def by_sha256(self) -> dict[str, Path]:
+        """Every kept file by the SHA-256 of its content."""
+        found = {}
+        for role in ROLES:
+            for about in self.files_of(role):
+                if path := self.file(about["id"]):
+                    found[about["sha256"]] = path
+        return found
+
+    # ------------------------------------------------------------------------------------------------------- sources
+
+    def new_source(self, title: str) -> str:
+        id = new_id()
+        (self.path / "sources" / id / "files").mkdir(parents=True)
+        self.note_source(id, {"id": id, "title": title, "added": time.time()})
+        return id
+
+    def note_source(self, id: str, about: dict[str, Any]) -> None:
+        files.atomic_write(self.path / "sources" / id / "source.json", json.dumps(about, ensure_ascii=False))
+
+    def sources(self) -> list[dict[str, Any]]:
+        found = [a for p in sorted((self.path / "sources").glob("*/source.json")) if (a := _json(p))]
+        return [{**a, "files": self.source_files(a["id"])} for a in found]
+
+    def source_files(self, id: str) -> int:
+        folder = self._of("sources", id)
+        return sum(p.is_file() for sub in ("files", "zips") for p in (folder / sub).rglob("*")) if folder else 0
+
+    def source(self, id: str) -> Path | None:
+        return self._of("sources", id)
+
+    def source_paths(self, id: str) -> list[Path]:
+        """What `api.build` takes: the folder of loose files, and each zip. A job that drew masks is a source too."""
+        if folder := self._of("sources", id):
+            loose = folder / "files"
+            zips = sorted((folder / "zips").glob("*")) if (folder / "zips").is_dir() else []
+            return [*([loose] if any(loose.iterdir()) else []), *zips]
+        job = self.job_folder(id)
+        return [job / "out"] if job and (job / "out").is_dir() else []
+
+    def source_place(self, id: str, name: str) -> Path:
+        """Where a received file of this name goes; zips lie apart."""
+        folder = self._of("sources", id)
+        assert folder is not None
+        parts = safe_path(name)
+        if parts[-1].lower().endswith(".zip"):
+            return folder / "zips" / parts[-1]
+        return folder.joinpath("files", *parts)
+
+    # ---------------------------------------------------------------------------------------------------------- jobs
+
+    def job_folder(self, id: str) -> Path | None:
+        return self._of("jobs", id)
+
+    def jobs(self) -> list[dict[str, Any]]:
+        return [j for p in sorted((self.path / "jobs").glob("*/job.json")) if (j := _json(p))]
+
+    def write_job(self, job: dict[str, Any]) -> None:
+        files.atomic_write(self.path / "jobs" / job["id"] / "job.json", json.dumps(job, ensure_ascii=False, indent=1))
+
+    def dataset(self, id: str) -> Path | None:
+        job = self.job_folder(id)
+        return job / "data" if job and (job / "data" / "dataset.json").is_file() else None
+
+    def datasets(self) -> list[dict[str, Any]]:
+        """Every finished data set."""
+        found = []
+        for job in self.jobs():
+            if job["kind"] == "build" and (path := self.dataset(job["id"])) and (info := _json(path / "dataset.json")):
+                keys = ("size", "pictures", "originals", "groups", "colours", "rights", "quarantined")
+                found.append({"id": job["id"], "title": job["wish"].get("title", ""), **{k: info.get(k) for k in keys}})
+        return found
+
+    def found_face(self, id: str) -> Path | None:
+        """The face that a job has found in a photograph."""
+        job = self.job_folder(id)
+        return job / FOUND if job and (job / FOUND).is_file() else None
+
+    def found_faces(self) -> list[tuple[str, Path]]:
+        """All of them, with their jobs' ids."""
+        return [(path.parent.name, path) for path in sorted((self.path / "jobs").glob(f"*/{FOUND}"))]
+
+    def found(self, id: str) -> tuple[str, Face] | None:
+        """By which model, in which photograph and how a job has found its face."""
+        job = self.job_folder(id)
+        wish = (_json(job / "job.json") or {}).get("wish") if job else None
+        return (wish["model"], Face(**wish["face"])) if wish and wish.get("kind") == "lift" else None
+
+    def beside(self, id: str) -> list[Path]:
+        """What a job made that is no picture and no film: meshes and numbers."""
+        job = self.job_folder(id)
+        found = [*(job / "out").glob("*.npz"), *(job / "out" / "meshes").glob("*")] if job else []
+        return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
+
+    # -------------------------------------------------------------------------------------------------------- models
+
+    def models(self) -> list[dict[str, Any]]:
+        """Models that can be used: shipped ones by name, those in `models` by their folder's, those of runs by the run's id; and the
+        matcher.
+        """
+        found: list[dict[str, Any]] = [{"id": "matcher", "title": "matcher", "kind": "matcher", "classes": []}]
+        places = {p.parent.name: p.parent for p in sorted(SHIPPED.glob("*/model.json"))}
+        places |= {p.parent.name: p.parent for p in sorted(self.path.glob("models/*/model.json"))}
+        places |= {p.parent.parent.name: p.parent for p in sorted(self.path.glob("models/*/model/model.json"))}
+        places |= {p.parent.parent.parent.name: p.parent for p in sorted(self.path.glob("jobs/*/run/model/model.json"))}
+        for id, folder in places.items():
+            if not (ID.fullmatch(id) and (about := _json(folder / "model.json"))):
+                continue
+            net = about.get("config", {})
+            job = _json(folder.parent.parent / "job.json")
+            title = job and (job.get("wish", {}).get("title") or about.get("recipe"))
+            found.append(
+                {
+                    "id": id, "kind": about.get("kind"), "title": title or id,
+                    "classes": about.get("classes", []), "resolution": net.get("resolution"), "layers": _layers(net),
+                    "images": about.get("images_seen"), "rights": about.get("data", {}).get("rights"), "sha256": about.get("sha256"),
+                }
+            )  # fmt: skip
+        return found
+
+    def model(self, id: str) -> str | None:
+        """What `api.load` takes for an id: a shipped model's name, the matcher, or the folder of a run."""
+        if not ID.fullmatch(id):
+            return None
+        if id == "matcher" or (SHIPPED / id / "model.json").is_file():
+            return id
+        job = self.job_folder(id)
+        for place in (self._of("models", id), job and job / "run"):
+            if place and ((place / "model.json").is_file() or (place / "model" / "model.json").is_file()):
+                return str(place)
+        return None
+
+    # ------------------------------------------------------------------------------------------------------- library
+
+    def results(self) -> list[dict[str, Any]]:
+        """Every picture and film that jobs made, newest first: the files themselves, so that none is ever lost from a list."""
+        found = []
+        for folder in (self.path / "jobs").glob("*/out"):
+            for path in folder.iterdir():
+                if path.suffix in PICTURES and not path.name.startswith("."):
+                    status = path.stat()
+                    found.append(
+                        {
+                            "id": f"{folder.parent.name}-{item_key(path.name)}", "job": folder.parent.name, "name": path.name,
+                            "made": status.st_mtime, "film": path.suffix == ".mp4", "sheet": path.name.startswith("sheet-"),
+                            "svg": svg_of(path).is_file(), "bytes": status.st_size,
+                        }
+                    )  # fmt: skip
+        return sorted(found, key=lambda r: (r["made"], r["name"]), reverse=True)
+
+    def result(self, id: str) -> Path | None:
+        """The file of a result's id."""
+        job, _, key = id.rpartition("-")
+        folder = self.job_folder(job)
+        if folder is None or not (folder / "out").is_dir():
+            return None
+        return next((p for p in (folder / "out").iterdir() if p.suffix in PICTURES and item_key(p.name) == key), None)
+
+
+def svg_of(path: Path) -> Path:
+    """Where the drawing of a drawn mask lies."""
+    return path.parent / "svg" / f"{path.stem}.svg"
+
+
+def item_key(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:10]
+
+
+def recipe_of(path: Path) -> dict[str, Any]:
+    """The recipe in a picture or film; {} where there is none."""
+    try:
+        if path.suffix == ".mp4":
+            from lianpu.export import video
+
+            return provenance.parse(video.read_comment(path), path.name)
+        return provenance.read_recipe(path)
+    except LianpuError:
+        return {}
+
+
+def _layers(net: dict[str, Any]) -> int | None:
+    size = net.get("resolution")
+    return 2 * (size.bit_length() - 1) - 2 if isinstance(size, int) and "mapping_layers" in net else None
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    """A JSON object from one of the project's files; None where it is torn or gone."""
+    try:
+        value = json.loads(images.read_bytes(path, limit=64 << 20))
+    except (DataError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,80 @@
+// What the page asks of the server over HTTP.
+import { type Failure, type Job, type Kept, type Restored, studio } from "./state.svelte";
+
+export class Refused extends Error {
+  constructor(
+    public failure: Failure,
+    public status: number,
+  ) {
+    super(failure.what);
+  }
+}
+
+async function ask<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+  const json = body !== undefined && !(body instanceof Blob);
+  const type: Record<string, string> = json || method === "POST" ? { "content-type": "application/json" } : {};
+  let answer: Response;
+  try {
+    answer = await fetch(`/api${path}`, {
+      method,
+      headers: { ...type, ...headers },
+      body: json ? JSON.stringify(body) : ((body as Blob | undefined) ?? (method === "POST" ? "{}" : null)),
+    });
+  } catch {
+    studio.online = false;
+    throw new Refused({ what: "", where: "", fix: "", code: 0 }, 0);
+  }
+  if (!answer.ok) {
+    const said = (await answer.json().catch(() => null)) as { error?: Failure } | null;
+    throw new Refused(said?.error ?? { what: answer.statusText, where: "", fix: "", code: 1 }, answer.status);
+  }
+  return (await answer.json()) as T;
+}
+
+export const get = <T>(path: string) => ask<T>("GET", path);
+export const post = <T>(path: string, body?: unknown) => ask<T>("POST", path, body);
+export const remove = (path: string) => ask<object>("DELETE", path);
+export const put = <T>(path: string, body: Blob, name: string) =>
+  ask<T>("PUT", path, body, {
+    "content-type": name.toLowerCase().endsWith(".zip") ? "application/zip" : "application/octet-stream",
+    "x-name": encodeURIComponent(name),
+  });
+
+/** Runs what may be refused; the refusal is shown, and undefined given back. */
+export async function trying<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof Refused) {
+      if (error.status) studio.failure = error.failure;
+    } else throw error;
+    return undefined;
+  }
+}
+
+export const wish = (body: Record<string, unknown>) => trying(post<Job>("/jobs", body));
+
+export async function refresh(): Promise<void> {
+  type State = Pick<typeof studio, "models" | "datasets" | "recipes" | "jobs" | "folder" | "teach">;
+  const state = await get<State>("/state");
+  Object.assign(studio, state, { online: true, ready: true });
+  if (!studio.models.some((m) => m.id === studio.model))
+    studio.model = studio.models.find((m) => m.kind === "stylegan2")?.id ?? "";
+  await refreshFiles();
+}
+
+export async function refreshFiles(): Promise<void> {
+  const [sketch, reference] = await Promise.all([
+    get<Kept[]>("/files?role=sketch"),
+    get<Kept[]>("/files?role=reference"),
+  ]);
+  studio.files = { sketch, reference };
+}
+
+export async function keep(role: "sketch" | "reference" | "photo", file: Blob, name: string): Promise<Kept | undefined> {
+  const kept = await trying(put<Kept>(`/files?role=${role}`, file, name));
+  if (kept) await refreshFiles();
+  return kept;
+}
+
+export const restore = (file: Blob) => put<Restored>("/restore", file, "dropped.png");
