@@ -87,9 +87,11 @@ def test_a_dropped_picture_of_a_head_comes_back(known):
 
 
 def test_a_photograph_is_looked_for_once(known):
-    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)  # as good as cropped: no face is sought in it
+    pixels = np.random.default_rng(0).integers(
+        0, 256, (64, 64, 3), np.uint8
+    )  # as good as cropped: no face is sought in it
     answer, body = known.ask("PUT", "/api/files?role=photo", images.encode_png(pixels), x_name="warrior.png")
-    assert answer.status == 201
+    assert answer.status == 201, body
     photo = json.loads(body)["id"]
     first = known.job({**HEAD, "face": {"picture": photo, "steps": 6}})
     first = known.ended(first["id"])

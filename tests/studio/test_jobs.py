@@ -231,6 +231,17 @@ def test_a_killed_studio_loses_nothing(tmp_path):
         assert not list((tmp_path / "p").rglob(".partial-*"))
 
 
+def test_a_file_on_its_way_is_not_swept_away_by_whoever_opens_the_project_besides(tmp_path):
+    """The worker does, and a second studio that is then refused."""
+    project = Project(tmp_path)
+    coming = tmp_path / "files" / ".partial-0"
+    coming.write_bytes(b"half")
+    Project(tmp_path)
+    assert coming.exists()
+    project.tidy()  # a studio that begins
+    assert not coming.exists()
+
+
 def test_two_studios_cannot_have_one_project(opened):
     import subprocess
     import sys

@@ -68,6 +68,11 @@ class Project:
         for name in ("files", "sources", "jobs", "models"):
             with files.writing(self.path / name):
                 (self.path / name).mkdir(parents=True, exist_ok=True)
+
+    def tidy(self) -> None:
+        """Removes what was being received when a studio ended. For the one that begins: the worker opens the project too, while its server
+        receives files.
+        """
         files.remove_partial(self.path / "files")
 
     def _of(self, kind: str, id: str) -> Path | None:

@@ -604,6 +604,7 @@ def serve(folder: Path, *, port: int = 7878, browser: bool = True, say: Callable
         raise ResourceError(
             "another studio has this project open.", str(folder), "Use its window, or give another --project."
         ) from None
+    project.tidy()
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     if os.name != "nt":  # where it means only that a port just left can be taken again
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
