@@ -82,13 +82,13 @@ class Studio:
         assert found["state"] == state, found
         return found
 
-    def starters(self) -> tuple[list[str], list[str]]:
-        """Ids of the example drawings and references."""
+    def starters(self, drawings: int = 5) -> tuple[list[str], list[str]]:
+        """Ids of the example drawings and references, of which there are six; but a test takes a drawing away from the shared studio."""
 
         def of(role: str) -> list[str]:
             return [f["id"] for f in self.get(f"/api/files?role={role}") if f.get("starter")]
 
-        wait_for(lambda: len(of("reference")) == 6 and len(of("sketch")) >= 5)  # a test takes one away
+        wait_for(lambda: len(of("reference")) == 6 and len(of("sketch")) >= drawings)
         return of("sketch"), of("reference")
 
     def kill(self) -> None:

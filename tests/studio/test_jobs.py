@@ -209,7 +209,7 @@ def test_a_killed_studio_loses_nothing(tmp_path):
     sketches = references = []
     with studio(tmp_path / "p") as first:
         first.enter()
-        sketches, references = first.starters()
+        sketches, references = first.starters(6)
         done = first.ended(first.job({**MASKS, "subjects": [{"seed": 1}]})["id"])
         job = first.job({"kind": "translate", "sketches": sketches, "references": references})
         waiting = first.job({**MASKS, "subjects": [{"seed": 2}]})
