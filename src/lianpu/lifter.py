@@ -25,7 +25,6 @@ from lianpu.errors import DataError, ModelError, UsageError, did_you_mean
 from lianpu.export import mesh, video
 from lianpu.nets import features, mtcnn
 from lianpu.nets.digan import Digan, Face
-from lianpu.randomness import latent
 from lianpu.render import camera, frames, surface
 
 __all__ = ["MAPS", "Lamp", "Lifted", "Lifter", "Wanted", "again", "kept", "yaws_of"]
@@ -336,12 +335,9 @@ class Lifter:
         if not 0 <= truncation <= 1:
             raise UsageError(f"--truncation {truncation} is outside 0 to 1.", fix="Use 0.7.")
         chosen = self.model.class_of_seed(seed, label)
-        number = self.model.class_number(chosen)
-        c = None if number is None else torch.tensor([number], device=self.device)
-        z = latent(seed, self.network.config.teacher.z_dim).to(self.device)
-        w = self.network.G2D.mapping(z, c, truncation=truncation)[:, 0]
+        face = self.network.of_seed(seed, self.model.class_number(chosen), truncation)
         subject = {"seed": seed, "truncation": truncation} | ({"label": chosen} if chosen else {})
-        return self._lifted(self.name_of(seed, label), self.network(w), f"seed {seed}", {"subject": subject})
+        return self._lifted(self.name_of(seed, label), face, f"seed {seed}", {"subject": subject})
 
     def name_of(self, seed: int, label: str | None = None) -> str:
         """What the files of a seed's face are called."""

@@ -16,6 +16,8 @@ import numpy as np
 
 from lianpu import __version__, checkpoint, config, files, images, recipes
 from lianpu.config import RunConfig
+from lianpu.data import records
+from lianpu.data.folder import Folder
 from lianpu.errors import DataError, LianpuError, ResourceError, UsageError, did_you_mean
 from lianpu.experiments.stages import Reporter, Stage, digest, states
 from lianpu.machine import machine, threads
@@ -165,7 +167,27 @@ class Paper:
 
     def perform(self, stage: Stage, report: Reporter, minutes: float | None) -> bool:
         """Does a stage, or goes on with it; False where the time was up before its end."""
+        if stage.kind == "train":
+            return self.train(stage, report, minutes)
+        began = time.monotonic()
+        return self.work(stage, report, lambda: minutes is not None and time.monotonic() - began > 60 * minutes)
+
+    def work(self, stage: Stage, report: Reporter, over: Callable[[], bool]) -> bool:
+        """The same of a stage that trains no run; `over` says that the time is up."""
         raise NotImplementedError
+
+    def data_facts(self, size: int) -> dict[str, Any]:
+        """What a result and the page say of the data set."""
+        train, test = (Folder.open(self.data, split, size) for split in ("train", "test"))
+        return {
+            "name": self.data.name,
+            "drawn": not self.own_data,
+            "size": size,
+            "fingerprint": records.read_info(self.data)["fingerprint"],
+            "rights": train.rights,
+            "train": {"pictures": len(train), "fingerprint": train.fingerprint},
+            "test": {"pictures": len(test), "fingerprint": test.fingerprint},
+        }
 
     def train(self, stage: Stage, report: Reporter, minutes: float | None) -> bool:
         """Begins a run or goes on with it."""

@@ -241,18 +241,11 @@ class Digan2024(Paper):
             )
         return super().train(stage, report, minutes)
 
-    def perform(self, stage: Stage, report: Reporter, minutes: float | None) -> bool:
-        began = time.monotonic()
-
-        def over() -> bool:
-            return minutes is not None and time.monotonic() - began > 60 * minutes
-
+    def work(self, stage: Stage, report: Reporter, over: Callable[[], bool]) -> bool:
         if stage.name == "data":
             self.keep(stage, self._data(report))
         elif stage.name == "codes":
             return self._codes(stage, report, over)
-        elif stage.kind == "train":
-            return self.train(stage, report, minutes)
         else:
             self.keep(stage, self._evaluate(stage, report))
         return True
@@ -264,17 +257,8 @@ class Digan2024(Paper):
             heads.write(self.folder / "held", 2 * s.held, HELD, size, views=2, damage=0.0)
             drawn = heads.write(self.folder / "drawn", s.heads, SEED, size, views=2, damage=0.0)
             build.build([drawn], self.data, size=size, test=s.test, seed=SEED)
-        train, test = (Folder.open(self.data, split, size) for split in ("train", "test"))
-        return {
-            "fingerprint": records.read_info(self.data)["fingerprint"],
-            "name": self.data.name,
-            "drawn": not self.own_data,
-            "size": size,
-            "rights": train.rights,
-            "train": {"pictures": len(train), "fingerprint": train.fingerprint},
-            "test": {"pictures": len(test), "fingerprint": test.fingerprint},
-            "held": None if self.own_data else {"heads": s.held, "pictures": 2 * s.held},
-        }
+        held = None if self.own_data else {"heads": s.held, "pictures": 2 * s.held}
+        return {**self.data_facts(size), "held": held}
 
     @property
     def _truth(self) -> heads.Truth:
@@ -327,11 +311,9 @@ class Digan2024(Paper):
             self.sheet(figure, [pictures.read(i) for i in range(min(24, len(pictures)))], stage)
         else:
             from lianpu.experiments import lifting
-            from lianpu.nets.digan import Digan
+            from lianpu.lifter import Lifter
 
-            network, _ = checkpoint.load_model(self.run(stage) / "model", "digan", device)
-            assert isinstance(network, Digan)
-            network.requires_grad_(False)
+            network = Lifter(self.run(stage) / "model", device).network
             pictures = lifting.rendered(network, f"{row}-seed{stage.facts['seed']}", s.n)
             cells, columns = lifting.shown(network, s.shown)
             self.sheet(figure, cells, stage, columns)
@@ -388,7 +370,7 @@ class Digan2024(Paper):
             found = identity.turned(embed, lifting.true_heads(HELD, self.resolution, size), s.turned)
             cosines[name] = {yaw: lifting.plain(values) for yaw, values in found.items()}
             report.say(f"the ceiling of {embed.name} is measured")
-        known = heads.read(self.folder / "drawn", min(s.heads, 2000)).depth
+        known = heads.read_depths(self.folder / "drawn", min(s.heads, 2000))
         walls = lifting.yardsticks(self._truth, known)
         return {"cosines": cosines, "yardsticks": {k: [portable(asdict(r)) for r in rows] for k, rows in walls.items()}}
 

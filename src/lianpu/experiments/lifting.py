@@ -28,7 +28,6 @@ from lianpu.metrics.suite import Row
 from lianpu.nets import features
 from lianpu.nets.digan import Digan, Face, frontal
 from lianpu.nets.stylegan2 import Generator
-from lianpu.randomness import latent
 from lianpu.render import camera, frames, surface
 
 __all__ = [
@@ -222,10 +221,8 @@ class _Rows:
 @torch.no_grad()
 def new_face(network: Digan, seed: int, truncation: float) -> Face:
     """The face of a seed; with classes, seeds take turns."""
-    mapping, classes = network.G2D.mapping, network.config.teacher.classes
-    z = latent(seed, network.config.teacher.z_dim).to(mapping.w_avg)
-    label = torch.tensor([seed % classes], device=z.device) if classes else None
-    return network(mapping(z, label, truncation=truncation)[:, 0])
+    classes = network.config.teacher.classes
+    return network.of_seed(seed, seed % classes if classes else None, truncation)
 
 
 def rendered(network: Digan, name: str, count: int, truncation: float = 1.0) -> Source:
@@ -274,16 +271,10 @@ def lit(network: Digan, count: int, truncation: float = 0.7) -> tuple[list[np.nd
     for seed in range(count):
         face = new_face(network, seed, truncation)
         normals = surface.normals(face.depth)
-        shades = [surface.shading(normals, _lamp(face, angle)) for angle in angles]
+        shades = [surface.shading(normals, frames.lamp(angle, 0.35, 0.75, face.depth)) for angle in angles]
         rows = ([surface.relight(face.albedo, shade) for shade in shades], [frames.shading_picture(s) for s in shades])
         pictures += [images.to_uint8(cell)[0] for row in rows for cell in row]
     return pictures, len(angles)
-
-
-def _lamp(face: Face, angle: float) -> surface.Light:
-    x = np.radians(angle)
-    one = face.depth.new_tensor
-    return surface.Light(one([0.35]), one([0.75]), one([[float(np.sin(x)), 0.0, float(np.cos(x))]]))
 
 
 # ---- identity --------------------------------------------------------------------------------------------------------

@@ -198,13 +198,7 @@ class Yan2023(Paper):
 
     # ------------------------------------------------------------------------------------------------------- the work
 
-    def perform(self, stage: Stage, report: Reporter, minutes: float | None) -> bool:
-        """Does a stage, or goes on with it; False where the time was up before its end."""
-        began = time.monotonic()
-
-        def over() -> bool:
-            return minutes is not None and time.monotonic() - began > 60 * minutes
-
+    def work(self, stage: Stage, report: Reporter, over: Callable[[], bool]) -> bool:
         if stage.name == "data":
             self.keep(stage, self._data(report))
         elif stage.kind == "data":
@@ -212,8 +206,6 @@ class Yan2023(Paper):
             self.keep(stage, {"pictures": info["pictures"], "originals": info["originals"], "rights": info["rights"]})
         elif stage.kind == "judge":
             return self._judge(stage, report, over)
-        elif stage.kind == "train":
-            return self.train(stage, report, minutes)
         else:
             self.keep(stage, self._evaluate(stage, report))
         return True
@@ -225,18 +217,7 @@ class Yan2023(Paper):
             report.say(f"drawing {s.originals} masks at {s.drawn_at} px")
             masks.write(drawn, s.originals, SEED, s.drawn_at, regions=False)
             build.build([drawn], self.data, size=self.resolution, expand=True, test=0.5, seed=SEED)
-        train, test = (Folder.open(self.data, split, self.resolution) for split in ("train", "test"))
-        info = records.read_info(self.data)
-        return {
-            "name": self.data.name,
-            "drawn": not self.own_data,
-            "splits": info["splits"],
-            "size": self.resolution,
-            "fingerprint": info["fingerprint"],
-            "rights": train.rights,
-            "train": {"pictures": len(train), "fingerprint": train.fingerprint},
-            "test": {"pictures": len(test), "fingerprint": test.fingerprint},
-        }
+        return {**self.data_facts(self.resolution), "splits": records.read_info(self.data)["splits"]}
 
     def _judge(self, stage: Stage, report: Reporter, over: Callable[[], bool]) -> bool:
         from lianpu.metrics import classify

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from lianpu.config import DiganConfig
 from lianpu.nets.stylegan2 import Discriminator, Generator
 from lianpu.ops.bsplines import KANLinear
+from lianpu.randomness import latent
 from lianpu.render import camera, surface, views
 
 __all__ = [
@@ -298,6 +299,13 @@ class Digan(nn.Module):
     def forward(self, w: Tensor, details: Tensor | None = None) -> Face:
         """The face of each code w (n, w_dim); `G2D.mapping` makes them. details: see `paint`."""
         return self.G3D(w, self.G2D, details)
+
+    def of_seed(self, seed: int, number: int | None, truncation: float) -> Face:
+        """The face of a user's seed, of the class of that number if there are some."""
+        w_avg = self.G2D.mapping.w_avg
+        label = None if number is None else torch.tensor([number], device=w_avg.device)
+        z = latent(seed, self.config.teacher.z_dim).to(w_avg)
+        return self(self.G2D.mapping(z, label, truncation=truncation)[:, 0])
 
     def of_layers(self, ws: Tensor) -> Face:
         """The face of a code for each layer, (n, num_ws, w_dim), as `inversion` finds them: of their mean, and what layers differ by."""

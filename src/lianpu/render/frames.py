@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from lianpu import images
 from lianpu.render import camera, surface, views
 
-__all__ = ["depth_picture", "normal_picture", "relit", "shading_picture", "still", "swing", "turned"]
+__all__ = ["depth_picture", "lamp", "normal_picture", "relit", "shading_picture", "still", "swing", "turned"]
 
 GROUND = -0.85
 """What is seen where nothing is: nearly black, so that a head turned away stands out."""
@@ -55,6 +55,13 @@ def turned(
         yield still(depth, picture, transform, camera.raw_view(yaw, pitch, roll), size=size or picture.shape[-1])
 
 
+def lamp(angle: float, ambient: float, diffuse: float, like: Tensor) -> surface.Light:
+    """A light at the height of the face from an angle in degrees, positive from the right."""
+    x = math.radians(angle)
+    one = like.new_tensor
+    return surface.Light(one([ambient]), one([diffuse]), one([[math.sin(x), 0.0, math.cos(x)]]))
+
+
 def relit(
     depth: Tensor,
     albedo: Tensor,
@@ -74,13 +81,7 @@ def relit(
     if albedo.shape[-1] != depth.shape[-1]:
         normals = F.normalize(F.interpolate(normals, albedo.shape[-2:], mode="bilinear", align_corners=True), dim=1)
     for angle in angles:
-        x = math.radians(angle)
-        light = surface.Light(
-            depth.new_tensor([ambient]),
-            depth.new_tensor([diffuse]),
-            depth.new_tensor([[math.sin(x), 0.0, math.cos(x)]]),
-        )
-        picture = surface.relight(albedo, surface.shading(normals, light))
+        picture = surface.relight(albedo, surface.shading(normals, lamp(angle, ambient, diffuse, depth)))
         yield still(depth, picture, transform, camera.raw_view() if view is None else view, size=size)
 
 

@@ -35,16 +35,10 @@ __all__ = ["flat_rows", "write"]
 def write(w: Writer, source: Experiment) -> tuple[str, str, list[Markup]]:
     """All sections; returns title, subtitle and lead."""
     p, t = Page(w, source), w.t
-    plan = mapping(p.facts.get("plan"))
-    done = sum(mapping(entry).get("state") == "done" for entry in plan.values())
-    state = t("exp.finished") if p.facts.get("finished") else t("exp.partial", done=done, total=len(plan))
     lead = [w.paragraph(t("exp.lead"), "lead"), w.paragraph(t("exp.numbers"))]
-    if p.scale.get("name") == "rehearsal":
-        lead.append(w.paragraph(t("exp.rehearsal"), "warning"))
     if p.painters:
         lead.insert(1, w.paragraph(t("exp.lead.painters")))
-    if not p.every:
-        lead.append(w.paragraph(t("exp.nothing"), "warning"))
+    lead += p.warnings
     _table1(p)
     _table2(p)
     claims_section(p)
@@ -59,7 +53,7 @@ def write(w: Writer, source: Experiment) -> tuple[str, str, list[Markup]]:
     everything_section(p)
     rights_section(p)
     missing_section(p)
-    return t("title.experiment"), t("exp.sub", scale=p.scale.get("name", ""), state=state), lead
+    return t("title.experiment"), t("exp.sub", scale=p.scale.get("name", ""), state=p.state), lead
 
 
 # --------------------------------------------------------------------------------------------------------------------- tables

@@ -46,15 +46,9 @@ POSE = {
 def write(w: Writer, source: Experiment) -> tuple[str, str, list[Markup]]:
     """All sections; returns title, subtitle and lead."""
     p, t = Page(w, source), w.t
-    plan = mapping(p.facts.get("plan"))
-    done = sum(mapping(entry).get("state") == "done" for entry in plan.values())
-    state = t("exp.finished") if p.facts.get("finished") else t("exp.partial", done=done, total=len(plan))
     drawn = mapping(p.facts.get("data")).get("drawn", True)
     lead = [w.paragraph(t("lift.lead" if drawn else "lift.lead.own"), "lead"), w.paragraph(t("exp.numbers"))]
-    if p.scale.get("name") == "rehearsal":
-        lead.append(w.paragraph(t("exp.rehearsal"), "warning"))
-    if not p.every:
-        lead.append(w.paragraph(t("exp.nothing"), "warning"))
+    lead += p.warnings
     _shapes(p)
     claims_section(p)
     _figures(p)
@@ -66,7 +60,7 @@ def write(w: Writer, source: Experiment) -> tuple[str, str, list[Markup]]:
     everything_section(p)
     rights_section(p)
     missing_section(p)
-    return t("lift.title"), t("lift.sub", scale=p.scale.get("name", ""), state=state), lead
+    return t("lift.title"), t("lift.sub", scale=p.scale.get("name", ""), state=p.state), lead
 
 
 def _lifters(p: Page) -> list[str]:

@@ -39,6 +39,21 @@ class Page:
         """The generators measured, and:"""
         self.painters = [r for r in self.facts.get("rows", []) if any(e["row"] == r for e in self.painted)]
 
+    @property
+    def state(self) -> str:
+        """How far the experiment is, in words."""
+        plan = mapping(self.facts.get("plan"))
+        done = sum(mapping(entry).get("state") == "done" for entry in plan.values())
+        return (
+            self.t("exp.finished") if self.facts.get("finished") else self.t("exp.partial", done=done, total=len(plan))
+        )
+
+    @property
+    def warnings(self) -> list[Markup]:
+        """What a reader should know before any number."""
+        keys = ["exp.rehearsal"] * (self.scale.get("name") == "rehearsal") + ["exp.nothing"] * (not self.every)
+        return [self.w.paragraph(self.t(key), "warning") for key in keys]
+
     def name(self, row: object) -> str:
         return self.names.get(str(row), str(row))
 

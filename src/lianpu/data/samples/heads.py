@@ -38,7 +38,7 @@ from lianpu.data.samples.plan import Dice
 from lianpu.errors import DataError, ResourceError, UsageError
 from lianpu.machine import one_thread
 
-__all__ = ["LARGEST", "SMALLEST", "Drawn", "Head", "Seen", "draw", "head", "read", "write"]
+__all__ = ["LARGEST", "SMALLEST", "Drawn", "Head", "Seen", "draw", "head", "read", "read_depths", "write"]
 
 SMALLEST, LARGEST = 16, 1024  # pixels
 SCALE = 0.0465  # camera units to a decimetre: chin to crown is 0.11 of a frame 0.175 high
@@ -402,23 +402,42 @@ class Truth:
 def read(folder: Path | str, count: int | None = None) -> Truth:
     """The first `count` heads of a folder that `write` filled (all if None)."""
     folder = Path(folder)
+    rows = _rows(folder, count)
     try:
-        rows = [json.loads(line) for line in (folder / "metadata.jsonl").read_text(encoding="utf-8").splitlines()][
-            :count
-        ]
         numbers = {k: np.array([row[k] for row in rows], np.float32) for k in ("view", "light")}
         identity = np.array([row["identity"] for row in rows], np.int64)
-    except (OSError, ValueError, KeyError, TypeError):
-        raise DataError(
-            "this is not a folder of drawn heads.", str(folder), "lianpu data sample heads --to FOLDER makes one."
-        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise _no_heads(folder) from None
     names = [row["file_name"] for row in rows]
-
-    def depths(name: str) -> np.ndarray:
-        return np.stack([maps.read(folder / name / file, *DEPTHS) for file in names])
-
     pictures = np.stack([images.decode(images.read_bytes(folder / file)).pixels for file in names])
     normals = np.stack([maps.read(folder / "normals" / file, -1, 1) for file in names])
-    return Truth(
-        pictures, depths("depth"), depths("canonical"), normals, numbers["view"], numbers["light"], identity, rows
+    depth, canonical = (_depths(folder / name, names) for name in ("depth", "canonical"))
+    return Truth(pictures, depth, canonical, normals, numbers["view"], numbers["light"], identity, rows)
+
+
+def read_depths(folder: Path | str, count: int | None = None) -> np.ndarray:
+    """(n, s, s) float32: what `read` gives as depth, without reading the rest."""
+    folder = Path(folder)
+    return _depths(folder / "depth", [row["file_name"] for row in _rows(folder, count)])
+
+
+def _rows(folder: Path, count: int | None) -> list[dict[str, Any]]:
+    """The first lines of metadata.jsonl; DataError where no heads lie there."""
+    try:
+        lines = (folder / "metadata.jsonl").read_text(encoding="utf-8").splitlines()[:count]
+        rows = [json.loads(line) for line in lines]
+        if not all(isinstance(row.get("file_name"), str) and "view" in row for row in rows):
+            raise ValueError
+    except (OSError, ValueError, AttributeError):
+        raise _no_heads(folder) from None
+    return rows
+
+
+def _no_heads(folder: Path) -> DataError:
+    return DataError(
+        "this is not a folder of drawn heads.", str(folder), "lianpu data sample heads --to FOLDER makes one."
     )
+
+
+def _depths(folder: Path, names: Sequence[str]) -> np.ndarray:
+    return np.stack([maps.read(folder / name, *DEPTHS) for name in names])
