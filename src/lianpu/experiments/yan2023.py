@@ -182,7 +182,7 @@ class Yan2023(Paper):
         if stage.kind == "judge":
             return {**known, "judge": json.loads(json.dumps(asdict(s.judge))), "size": self.resolution}
         judge = read(self.folder / "results" / "judge.json")
-        asked = {"metrics": list(s.metrics), "n": s.n, "seed": SEED, "shown": s.shown, "extractors": extractors()}
+        asked = {"metrics": list(self._metrics(stage)), "n": s.n, "seed": SEED, "shown": s.shown, "extractors": extractors()}
         known |= {"judge": judge and judge["sha256"], **asked}
         row = stage.facts["row"]
         if row in PAINTERS:
@@ -195,6 +195,17 @@ class Yan2023(Paper):
     @property
     def resolution(self) -> int:
         return self.recipe(next(iter(ROWS))).net.resolution
+
+    def _metrics(self, stage: Stage) -> tuple[str, ...]:
+        """What is measured of a row: of a few-shot run its distances, which their curve is of, and whether it has learnt by heart."""
+        from lianpu.metrics import suite
+        from lianpu.nets import features
+
+        rulers = [name for name in features.EXTRACTORS if name in extractors()]
+        if not stage.facts.get("originals") or not rulers:
+            return self.scale.metrics
+        standard, others = suite.STANDARD in rulers, any(name != suite.STANDARD for name in rulers)
+        return (*(("fid", "kid") if standard else ()), *(("fd", "kd") if others else ()), "memorisation")
 
     # ------------------------------------------------------------------------------------------------------- the work
 
@@ -270,7 +281,13 @@ class Yan2023(Paper):
         else:  # without truncation: what the model has learnt, not its best
             pictures = sources.painted(Painter(self.run(stage) / "model", device), s.n, seed=SEED, truncation=1.0)
         rows = suite.evaluate(
-            pictures, held_out, s.metrics, seed=SEED, device=device, train=learnt, cache=self.folder / "features"
+            pictures,
+            held_out,
+            self._metrics(stage),
+            seed=SEED,
+            device=device,
+            train=learnt,
+            cache=self.folder / "features",
         )
         rows += more
         if real:  # training pictures are near training pictures, which says nothing
@@ -450,7 +467,7 @@ def summary(experiment: Yan2023) -> dict[str, Any]:
     main = [e for e in evaluated if e["row"] in ROWS and not e["originals"]]
     few = [e for e in evaluated if e["row"] != "real" and e["originals"]]
     real = next((e for e in evaluated if e["row"] == "real"), None)
-    headline = base.headline(evaluated)
+    headline = base.headline([e for e in evaluated if e not in few])
     missing = base.missing(plan)
     data = results.get("data")
     return {
