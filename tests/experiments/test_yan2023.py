@@ -107,6 +107,22 @@ def test_every_row_is_there_with_its_protocol(whole):
     assert str(whole.folder.parent) not in text, "folders of this machine do not belong into a result"
 
 
+@pytest.mark.slow
+def test_a_run_that_was_removed_after_it_was_measured_is_not_made_again(whole, tmp_path):
+    folder = tmp_path / "x"
+    shutil.copytree(whole.folder, folder)
+    shutil.rmtree(folder / "runs")
+    kept = Yan2023.open(folder)
+    assert {e["state"] for e in stages.states(kept).values()} == {"done"}
+    assert yan2023.summary(kept)["main"] == yan2023.summary(whole)["main"]
+    (folder / "results" / "evaluate-ada-seed0.json").unlink()
+    judged = folder / "results" / "evaluate-stylegan2-seed0-of6.json"
+    judged.write_text(judged.read_text("utf-8").replace("batch=8", "batch=4"), "utf-8")
+    left = {name for name, e in stages.states(kept).items() if e["state"] != "done"}
+    ends = ("ada-seed0", "stylegan2-seed0-of6")
+    assert left == {f"{verb}-{end}" for verb in ("train", "evaluate") for end in ends}, "no result, or one of other settings"
+
+
 @pytest.fixture(scope="module")
 def painted(whole, tmp_path_factory) -> Yan2023:
     """The same, gone on with: rows of Table 2 join what is done."""

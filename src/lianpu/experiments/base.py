@@ -134,7 +134,10 @@ class Paper:
         raise NotImplementedError
 
     def trained(self, stage: Stage) -> bool:
-        """Whether a run has come to its end with the settings it should have."""
+        """Whether a run has come to its end with the settings it should have; one that was removed has, if its result stands."""
+        if not self.run(stage).exists():
+            measured = self._measured(stage)
+            return measured is not None and self.done(measured)
         plan, model = read(self.run(stage) / "config.json"), read(self.run(stage) / "model" / "model.json")
         if plan is None or model is None:
             return False
@@ -156,6 +159,27 @@ class Paper:
             if "teacher" in wanted["net"] and isinstance(begun.get("net"), dict):
                 wanted["net"]["teacher"] = begun["net"].get("teacher")
         return wanted
+
+    def _measured(self, stage: Stage) -> Stage | None:
+        """The stage that measures a run."""
+        run = stage.facts["run"]
+        return next((s for s in self.stages() if s.kind == "evaluate" and s.facts.get("run") == run), None)
+
+    def weights_of(self, stage: Stage) -> str:
+        """SHA-256 of what a run has learnt. Its folder may be removed once it is measured: then its result says so."""
+        if self.run(stage).exists():
+            return checkpoint.read_model(self.run(stage) / "model").sha256
+        measured = self._measured(stage)
+        kept = (read(self.result(measured)) if measured else None) or {}
+        if kept.get("recipe") != self._told(stage):
+            raise DataError(f"the run {stage.facts['run']} is not there.", str(self.run(stage)))
+        return str(kept["model"]["sha256"])
+
+    def _told(self, stage: Stage) -> dict[str, Any]:
+        """What a run was told, by name and by the whole of it."""
+        row = stage.facts["row"]
+        whole = config.to_dict(replace(self.recipe(row), seed=stage.facts["seed"]))
+        return {"name": self.called(row), "settings": self.changes(row), "sha256": digest(whole)}
 
     def keep(self, stage: Stage, facts: dict[str, Any]) -> None:
         """Writes a stage's result."""
@@ -255,7 +279,7 @@ class Paper:
                 "parameters": one.parameters,
                 "flops_per_image": one.flops_per_image,
             },
-            "recipe": {"name": self.called(stage.facts["row"]), "settings": self.changes(stage.facts["row"])},
+            "recipe": self._told(stage),
             "curve": [{k: t[k] for k in CURVES if k in t} for t in ticks],
             "model": {"sha256": model.sha256, "images_seen": model.images_seen, "data": model.data},
         }

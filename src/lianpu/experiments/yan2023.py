@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lianpu import __version__, checkpoint
+from lianpu import __version__
 from lianpu.data import build, colour, records, subset
 from lianpu.data.folder import Folder
 from lianpu.data.samples import masks
@@ -188,8 +188,8 @@ class Yan2023(Paper):
         if row in PAINTERS:
             known |= {"painted": s.painted}
         if row not in ("real", "matcher"):
-            model = checkpoint.read_model(self.run(stage) / "model")
-            known |= {"model": model.sha256, "trained on": records.read_info(self.trained_on(stage))["fingerprint"]}
+            trained_on = records.read_info(self.trained_on(stage))["fingerprint"]
+            known |= {"model": self.weights_of(stage), "trained on": trained_on}
         return known
 
     @property
