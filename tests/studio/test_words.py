@@ -7,9 +7,11 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from lianpu import studio
+from lianpu import api, images, studio
 
 UI = Path(__file__).parents[2] / "studio-ui" / "src"
 EN, ZH = (json.loads((UI / "words" / f"{lang}.json").read_text("utf-8")) for lang in ("en", "zh"))
@@ -51,6 +53,31 @@ def test_every_word_is_used_and_every_used_word_is_there():
     assert not [k for k in EN if k not in used and not k.startswith(MADE) and k not in colours]
     asked = set(re.findall(r'\bt\(\s*"(\w+)"', text))
     assert asked <= EN.keys()
+
+
+def test_what_is_said_of_pictures_is_known_in_chinese(tmp_path):
+    """Reasons and notes of real files, as `data build` says them: each has its Chinese, which fills every place it names."""
+    known = [(re.compile(said), zh) for said, zh in json.loads((UI / "words" / "notes.zh.json").read_text("utf-8"))]
+    assert all(int(place) <= said.groups for said, zh in known for place in re.findall(r"\$(\d)", zh))
+    material = tmp_path / "material"
+    material.mkdir()
+    face = np.zeros((40, 40, 3), np.uint8)
+    face[8:32, 8:32] = (200, 30, 30)
+    whole = images.encode_png(face)
+    lost = {"empty.png": b"", "text.png": b"a line", "cut.png": whole[:60], "copy.png": whole, "heic.png": b"\0\0\0\x18ftypheic",
+            "odd.png": bytes(range(128, 256)), "drawing.svg": b"<svg/>", "more.7z": b"7z", "dot.png": images.encode_png(face[:2, :2]),
+            "hurt.png": whole[:45] + bytes([whole[45] ^ 1]) + whole[46:]}  # fmt: skip
+    for name, content in {"a.png": whole, **lost}.items():
+        (material / name).write_bytes(content)
+    Image.fromarray(face).rotate(90).convert("RGBA").save(material / "clear.png")
+    (material / "link.png").symlink_to(material / "a.png")
+    api.build([material], tmp_path / "data", size=64, test=0.0, allow_unknown_rights=True, workers=1)
+    rows = [json.loads(line) for line in (tmp_path / "data" / "quarantine.jsonl").read_text("utf-8").splitlines()]
+    said = [row["reason"] for row in rows]
+    table = (tmp_path / "data" / "train" / "metadata.jsonl").read_text("utf-8").splitlines()
+    said += [note for row in table for note in filter(None, json.loads(row)["notes"].split("; "))]
+    assert len(rows) == len(lost) + 1
+    assert not [text for text in said if not any(pattern.fullmatch(text) for pattern, _ in known)]
 
 
 @pytest.mark.parametrize("path", [p for p in SOURCES if p.suffix == ".svelte"], ids=lambda p: p.name)
