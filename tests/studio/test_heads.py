@@ -93,7 +93,8 @@ def test_a_photograph_is_looked_for_once(known):
     answer, body = known.ask("PUT", "/api/files?role=photo", images.encode_png(pixels), x_name="warrior.png")
     assert answer.status == 201, body
     photo = json.loads(body)["id"]
-    first = known.job({**HEAD, "face": {"picture": photo, "steps": 6}})
+    first = known.job({**HEAD, "face": {"picture": photo, "steps": 6, "crop": "centre"}})
+    assert "--crop centre" in first["command"]
     first = known.ended(first["id"])
     assert first["result"]["inverted"]["error"] > 0
     kept = known.project / "jobs" / first["id"] / "face.safetensors"

@@ -27,6 +27,7 @@ MADE = (
     "mix_",
     "symmetric_",
     "map_",
+    "photo_",
     "take_",
     "rec_",
     "rights_",

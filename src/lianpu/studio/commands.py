@@ -132,7 +132,8 @@ def _face(project: Project, model: str, face: Face) -> list[object]:
     words: list[object] = ["lianpu", "lift", _model(project, model)]
     if face.seed is not None:
         return [*words, "--seed", face.seed, *_class(face.label), "--truncation", f"{face.truncation:g}"]
-    return [*words, project.file(face.picture or "") or "photograph.png", "--steps", face.steps]
+    words += [project.file(face.picture or "") or "photograph.png", "--steps", face.steps]
+    return words + ([] if face.crop == "auto" else ["--crop", face.crop])
 
 
 def _view(view: View) -> list[object]:

@@ -216,7 +216,7 @@ def _face(
         raise UsageError("this photograph is not there any more.", fix="Choose another.")
     if not keep.exists():
         lifted = loaded.of_picture(
-            path, steps=face.steps, say=lambda step, steps, loss: desk.count(step, steps, "steps")
+            path, crop=face.crop, steps=face.steps, say=lambda step, steps, loss: desk.count(step, steps, "steps")
         )
         lifted.keep(keep)
     return lifter.kept(keep)

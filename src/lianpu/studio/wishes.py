@@ -98,6 +98,7 @@ class Face(_Form):
     truncation: Annotated[float, Field(ge=0, le=1)] = 0.7
     picture: Id | None = None
     steps: Annotated[int, Field(ge=2, le=2000)] = 400
+    crop: Literal["auto", "face", "centre"] = "auto"
     found: Id | None = None
 
     @model_validator(mode="after")
