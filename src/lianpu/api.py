@@ -522,11 +522,9 @@ def inspect(path: Path) -> dict[str, Any]:
 
         return translations.facts(path)
     if (path / "experiment.json").is_file():
-        from lianpu.experiments import base, digan2024, stages, yan2023
+        from lianpu.experiments import base, stages
 
-        known = base.read(path / "experiment.json") or {}
-        kind = digan2024.Digan2024 if known.get("name") == "digan2024" else yan2023.Yan2023
-        plan = stages.states(kind.open(path))
+        plan = stages.states(base.opened(path))
         counts = {s: sum(e["state"] == s for e in plan.values()) for s in ("done", "started", "waiting", "failed")}
         return {"what": "experiment", "path": str(path), **counts, "stages": {k: e["state"] for k, e in plan.items()}}
     if (path / "dataset.json").is_file():
@@ -820,11 +818,11 @@ def experiment(
     import os
 
     from lianpu import report as reporting
-    from lianpu.experiments import base, digan2024, stages, yan2023
+    from lianpu.experiments import base, stages
 
     if paper == "digan2024" and few is not None:
         raise UsageError("digan2024 has no few-shot runs.", fix="Leave --few-shot away.")
-    module: Any = base.chosen(paper, {"yan2023": yan2023, "digan2024": digan2024}, "experiment")
+    module = base.module_of(paper)
     options = {"few": few} if paper == "yan2023" else {}
     run = module.create(
         folder, scale, rows=rows or (), seeds=seeds or (), data=data, device=device, force=force or dry_run, **options

@@ -120,7 +120,9 @@ def test_a_run_that_was_removed_after_it_was_measured_is_not_made_again(whole, t
     judged.write_text(judged.read_text("utf-8").replace("batch=8", "batch=4"), "utf-8")
     left = {name for name, e in stages.states(kept).items() if e["state"] != "done"}
     ends = ("ada-seed0", "stylegan2-seed0-of6")
-    assert left == {f"{verb}-{end}" for verb in ("train", "evaluate") for end in ends}, "no result, or one of other settings"
+    assert left == {f"{verb}-{end}" for verb in ("train", "evaluate") for end in ends}, (
+        "no result, or one of other settings"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ they were made from. `stages` runs it.
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import time
@@ -30,6 +31,7 @@ __all__ = [
 S = TypeVar("S")
 
 SEED = 0  # of everything that is not a training run: data, split, pictures
+PAPERS = ("yan2023", "digan2024")
 RULERS = ("inception-2015", "dinov2-vits14", "efficientnet-lite0", "vgg16", "alexnet", "lpips-alex")
 """Weights that a measurement may use."""
 CURVES = ("kimg", "p", "r_t", "loss/G", "loss/D", "loss/G3D", "yaw", "relief")
@@ -328,6 +330,21 @@ def read(path: Path) -> dict[str, Any] | None:
 
 
 # ---------------------------------------------------------------------------------------------------------------- beginning
+
+
+def module_of(paper: str) -> Any:
+    """The module that repeats a paper."""
+    return importlib.import_module(f"lianpu.experiments.{chosen(paper, {name: name for name in PAPERS}, 'experiment')}")
+
+
+def opened(folder: Path) -> Paper:
+    """The experiment that lies in a folder, whichever paper's it is."""
+    name = (read(folder / "experiment.json") or {}).get("name")
+    if name not in PAPERS:
+        raise DataError(
+            f"there is no experiment in {folder.name}.", str(folder), "lianpu experiment yan2023 --out FOLDER"
+        )
+    return module_of(name).Experiment.open(folder)
 
 
 def checked(wanted: Paper, force: bool) -> Paper:

@@ -182,7 +182,13 @@ class Yan2023(Paper):
         if stage.kind == "judge":
             return {**known, "judge": json.loads(json.dumps(asdict(s.judge))), "size": self.resolution}
         judge = read(self.folder / "results" / "judge.json")
-        asked = {"metrics": list(self._metrics(stage)), "n": s.n, "seed": SEED, "shown": s.shown, "extractors": extractors()}
+        asked = {
+            "metrics": list(self._metrics(stage)),
+            "n": s.n,
+            "seed": SEED,
+            "shown": s.shown,
+            "extractors": extractors(),
+        }
         known |= {"judge": judge and judge["sha256"], **asked}
         row = stage.facts["row"]
         if row in PAINTERS:
@@ -338,6 +344,9 @@ class Yan2023(Paper):
             )
         pairing = f"first {want} of each colour by the rule (confidence at least {sure}), in the order of their seeds"
         return classify.row(judge, verdict, pairing=pairing, reference=0, group="judge, real" if real else "judge")
+
+
+Experiment = Yan2023
 
 
 # ---------------------------------------------------------------------------------------------------------------- beginning

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lianpu import __version__, files, images, provenance
+from lianpu import __version__, files, images, ply, provenance
 from lianpu.errors import DataError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -199,27 +199,8 @@ def _stl(path: Path, mesh: Mesh, origin: Origin, facts: dict[str, str]) -> dict[
 
 
 def _ply(path: Path, mesh: Mesh, origin: Origin, facts: dict[str, str]) -> dict[Path, bytes]:
-    kind = np.dtype([("at", "<f4", 3), ("normal", "<f4", 3), ("colour", "u1", 3)])
-    vertices = np.zeros(len(mesh.vertices), kind)
-    vertices["at"], vertices["normal"], vertices["colour"] = mesh.vertices, mesh.normals, mesh.colours
-    faces = np.zeros(len(mesh.faces), np.dtype([("n", "u1"), ("corners", "<i4", 3)]))
-    faces["n"], faces["corners"] = 3, mesh.faces
-    header = [
-        "ply",
-        "format binary_little_endian 1.0",
-        f"comment lianpu {__version__}, metres",
-        # some readers look for the end of the header anywhere in a line
-        *(f"comment {key}: {_line(value)}".replace("end_header", "end header") for key, value in facts.items()),
-        f"element vertex {len(vertices)}",
-        *(f"property float {name}" for name in ("x", "y", "z", "nx", "ny", "nz")),
-        *(f"property uchar {name}" for name in ("red", "green", "blue")),
-        f"element face {len(faces)}",
-        "property list uchar int vertex_indices",
-        "end_header",
-    ]
-    # PLY's header is ASCII
-    text = "\n".join(header).encode("ascii", "backslashreplace")
-    return {path: text + b"\n" + vertices.tobytes() + faces.tobytes()}
+    said = [f"lianpu {__version__}, metres", *(f"{key}: {_line(value)}" for key, value in facts.items())]
+    return {path: ply.encode(mesh.vertices, mesh.normals, mesh.colours, mesh.faces, said)}
 
 
 def _obj(path: Path, mesh: Mesh, origin: Origin, facts: dict[str, str]) -> dict[Path, bytes]:

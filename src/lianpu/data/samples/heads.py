@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from lianpu import __version__, files, images, provenance
+from lianpu import __version__, files, images, ply, provenance
 from lianpu.data import maps
 from lianpu.data.samples import heads_shape, heads_surface, series
 from lianpu.data.samples.plan import Dice
@@ -143,21 +143,11 @@ class Head:
 
     def ply(self) -> bytes:
         """The mesh as a binary PLY, y up, in colour."""
-        corners = np.empty(len(self.points), [("p", "<f4", 3), ("n", "<f4", 3), ("c", "u1", 3)])
         turned = np.array([1, -1, -1], np.float32)
-        corners["p"] = (self.points - np.array([0, 0, 1], np.float32)) * turned
-        corners["n"] = self.normals * turned
-        corners["c"] = np.floor(np.clip(self.surface.albedo, 0, 1) * 255 + 0.5)
-        faces = np.empty(len(self.triangles), [("k", "u1"), ("i", "<i4", 3)])
-        faces["k"], faces["i"] = 3, self.triangles
-        names = [
-            *(f"float {k}" for k in ("x", "y", "z", "nx", "ny", "nz")),
-            *(f"uchar {k}" for k in ("red", "green", "blue")),
-        ]
-        head = ["ply", "format binary_little_endian 1.0", f"comment lianpu {__version__}, synthetic clay head, CC0-1.0"]
-        head += [f"element vertex {len(corners)}", *(f"property {name}" for name in names)]
-        head += [f"element face {len(faces)}", "property list uchar int vertex_indices", "end_header", ""]
-        return "\n".join(head).encode() + corners.tobytes() + faces.tobytes()
+        points = (self.points - np.array([0, 0, 1], np.float32)) * turned
+        colours = np.floor(np.clip(self.surface.albedo, 0, 1) * 255 + 0.5)
+        said = f"lianpu {__version__}, synthetic clay head, CC0-1.0"
+        return ply.encode(points, self.normals * turned, colours, self.triangles, [said])
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
