@@ -1,5 +1,5 @@
 // What the page asks of the server over HTTP.
-import { type Failure, type Job, type Kept, type Restored, studio } from "./state.svelte";
+import { type Failure, heardAt, type Job, type Kept, type Restored, studio } from "./state.svelte";
 
 export class Refused extends Error {
   constructor(
@@ -52,11 +52,36 @@ export async function trying<T>(work: Promise<T>): Promise<T | undefined> {
   }
 }
 
+const turns = new Map<string, number>();
+
+/** What `work` brings; undefined where something newer was asked under the same key meanwhile. */
+export async function newest<T>(key: string, work: Promise<T>): Promise<T | undefined> {
+  const mine = (turns.get(key) ?? 0) + 1;
+  turns.set(key, mine);
+  const found = await work;
+  return turns.get(key) === mine ? found : undefined;
+}
+
+/** The command that does the same; undefined while a form is not whole, which is nothing to complain of. */
+export function commandOf(key: string, body: object): Promise<string | undefined> {
+  const said = post<{ command: string }>("/command", body).then(
+    (found) => found.command,
+    (error: unknown) => {
+      if (!(error instanceof Refused)) throw error;
+      return undefined;
+    },
+  );
+  return newest(`command ${key}`, said);
+}
+
 export const wish = (body: Record<string, unknown>) => trying(post<Job>("/jobs", body));
 
 export async function refresh(): Promise<void> {
   type State = Pick<typeof studio, "models" | "datasets" | "recipes" | "jobs" | "folder" | "teach">;
+  const began = performance.now();
   const state = await get<State>("/state");
+  const old = (job: Job) => (heardAt.get(job.id) ?? 0) < began; // what the socket told meanwhile is newer
+  state.jobs = [...state.jobs.filter(old), ...studio.jobs.filter((job) => !old(job))];
   Object.assign(studio, state, { online: true, ready: true });
   if (!studio.models.some((m) => m.id === studio.model))
     studio.model = studio.models.find((m) => m.kind === "stylegan2")?.id ?? "";

@@ -1,6 +1,6 @@
 // One WebSocket: jobs as they go, and pictures painted at once. Of what is asked under one key the server does only the newest.
 import { refresh, refreshFiles, Refused } from "./api";
-import { type Failure, type Job, studio } from "./state.svelte";
+import { type Failure, heardAt, type Job, studio } from "./state.svelte";
 
 export class Dropped extends Error {}
 export type Answer = { head: Record<string, any>; body: Uint8Array<ArrayBuffer> };
@@ -17,6 +17,12 @@ export function pictureOf(png: Uint8Array<ArrayBuffer>, old = ""): string {
   return URL.createObjectURL(new Blob([png], { type: "image/png" }));
 }
 
+/** An address that is not shown any more. */
+export function given(back: string): "" {
+  if (back) URL.revokeObjectURL(back);
+  return "";
+}
+
 function pack(head: object, body?: Uint8Array): ArrayBuffer {
   const text = new TextEncoder().encode(JSON.stringify(head));
   const frame = new Uint8Array(4 + text.length + (body?.length ?? 0));
@@ -31,6 +37,7 @@ function heard(event: MessageEvent<ArrayBuffer>): void {
   const head = JSON.parse(new TextDecoder().decode(new Uint8Array(event.data, 4, length))) as Record<string, any>;
   if (head.event === "job") return job(head.job as Job);
   if (head.event === "removed") {
+    heardAt.set(String(head.id), Infinity);
     studio.jobs = studio.jobs.filter((j) => j.id !== head.id);
     return;
   }
@@ -44,6 +51,7 @@ function heard(event: MessageEvent<ArrayBuffer>): void {
 }
 
 function job(news: Job): void {
+  heardAt.set(news.id, performance.now());
   const at = studio.jobs.findIndex((j) => j.id === news.id);
   const before = at >= 0 ? studio.jobs[at] : undefined;
   if (at >= 0) studio.jobs[at] = news;
@@ -73,7 +81,13 @@ export function live(key: string, ask: object, body?: Uint8Array): Promise<Answe
   const n = ++number;
   const frame = pack({ n, key, ask }, body);
   return new Promise((done, failed) => {
-    waiting.set(n, { key, frame, done, failed });
     if (socket?.readyState === WebSocket.OPEN) socket.send(frame);
+    else
+      for (const [old, asked] of waiting)
+        if (asked.key === key) {
+          waiting.delete(old);
+          asked.failed(new Dropped());
+        }
+    waiting.set(n, { key, frame, done, failed });
   });
 }

@@ -59,7 +59,8 @@ export type Page = "create" | "sketch" | "head" | "library" | "data" | "train";
 export const PAGES: Page[] = ["create", "sketch", "head", "library", "data", "train"];
 
 /** Where what a verb makes was made. */
-export const PAGE_OF: Record<string, Page | undefined> = { generate: "create", translate: "sketch", lift: "head" };
+const MADE_ON: Record<string, Page> = { generate: "create", translate: "sketch", lift: "head" };
+export const pageOf = (verb: unknown) => (Object.hasOwn(MADE_ON, String(verb)) ? MADE_ON[String(verb)] : undefined);
 
 /** What a dropped picture brings back. */
 export type Restored = {
@@ -111,6 +112,9 @@ export const studio = $state({
   model: "",
   source: "",
 });
+
+/** When each job was last heard of over the socket; Infinity for one that was removed. */
+export const heardAt = new Map<string, number>();
 
 let fading: ReturnType<typeof setTimeout> | undefined;
 

@@ -16,7 +16,7 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
 /** The word for a key that the server's answer makes; the text itself where there is none. Of a dotted name, dots are written _. */
 export function said(prefix: string, value: string | null | undefined): string {
   const key = `${prefix}${value ?? ""}`.replaceAll(".", "_");
-  return key in en ? t(key as Key) : String(value ?? "");
+  return Object.hasOwn(en, key) ? t(key as Key) : String(value ?? "");
 }
 
 const NOTES = (notes as [string, string][]).map(([said, zh]) => [new RegExp(`^${said}$`), zh] as const);
