@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lianpu import api, images, lifter, provenance
@@ -199,6 +200,34 @@ def test_draw_paint_point_keep_and_drop_back(window, opened):
     page.locator("[data-page=sketch][aria-current=page]").wait_for()  # it leads back to where it was made
     page.locator(".toast", has_text=window.words["again_same"]).wait_for()
     window.see("#result")
+
+
+def test_a_reload_loses_no_drawing_and_a_second_drop_waits_for_the_first(window, opened, tmp_path):
+    page = window.page
+    window.go("sketch")
+    box = window.see("#sheet").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 80)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 160, box["y"] + 120, steps=4)
+    page.mouse.up()
+    inked = "() => document.querySelector('#sheet')?.getContext('2d').getImageData(0,0,512,512).data.some(v => v < 200)"
+    page.wait_for_function("() => sessionStorage.getItem('sheet')")
+    page.reload()
+    page.wait_for_function(inked)
+    window.click(f"button:text-is('{window.words['clear']}')")
+    page.wait_for_function("() => !sessionStorage.getItem('sheet')")
+
+    several = {
+        f"{n}-{i}.png": images.encode_png(np.full((40, 40, 3), 20 * i, np.uint8)) for n in "ab" for i in range(6)
+    }
+    for name, content in several.items():
+        (tmp_path / name).write_bytes(content)
+    known = {s["id"] for s in opened.get("/api/sources")}
+    window.go("data")
+    for n in "ab":
+        page.set_input_files("#files", sorted(tmp_path.glob(f"{n}-*.png")))
+    new = wait_for(lambda: len(found := [s for s in opened.get("/api/sources") if s["id"] not in known]) == 2 and found)
+    wait_for(lambda: [s["files"] for s in opened.get("/api/sources") if s["id"] in {n["id"] for n in new}] == [6, 6])
 
 
 def test_masks_are_chosen_joined_kept_and_walked_by_keyboard(window, opened):
