@@ -1,5 +1,6 @@
 // What the page asks of the server over HTTP.
-import { type Failure, heardAt, type Job, type Kept, type Restored, studio } from "./state.svelte";
+import { type Failure, heardAt, type Job, type Kept, type Restored, studio, tell } from "./state.svelte";
+import { t } from "./words";
 
 export class Refused extends Error {
   constructor(
@@ -40,14 +41,14 @@ export const put = <T>(path: string, body: Blob, name: string) =>
     "x-name": encodeURIComponent(name),
   });
 
-/** Runs what may be refused; the refusal is shown, and undefined given back. */
-export async function trying<T>(work: Promise<T>): Promise<T | undefined> {
+/** Runs what may be refused; the refusal is shown, and undefined given back. where: of what it is, where the refusal does not say. */
+export async function trying<T>(work: Promise<T>, where = ""): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {
-    if (error instanceof Refused) {
-      if (error.status) studio.failure = error.failure;
-    } else throw error;
+    if (!(error instanceof Refused)) throw error;
+    if (error.status) studio.failure = { ...error.failure, where: error.failure.where || where };
+    else tell(t("offline"));
     return undefined;
   }
 }
@@ -74,7 +75,17 @@ export function commandOf(key: string, body: object): Promise<string | undefined
   return newest(`command ${key}`, said);
 }
 
-export const wish = (body: Record<string, unknown>) => trying(post<Job>("/jobs", body));
+let last = { wish: "", at: -Infinity };
+
+/** Begins a job. The second of a double click begins nothing. */
+export async function wish(body: Record<string, unknown>): Promise<Job | undefined> {
+  const [asked, now] = [JSON.stringify(body), performance.now()];
+  if (asked === last.wish && now - last.at < 1000) return undefined;
+  last = { wish: asked, at: now };
+  const job = await trying(post<Job>("/jobs", body));
+  if (!job) last.at = -Infinity;
+  return job;
+}
 
 export async function refresh(): Promise<void> {
   type State = Pick<typeof studio, "models" | "datasets" | "recipes" | "jobs" | "folder" | "teach">;
@@ -97,7 +108,7 @@ export async function refreshFiles(): Promise<void> {
 }
 
 export async function keep(role: "sketch" | "reference" | "photo", file: Blob, name: string): Promise<Kept | undefined> {
-  const kept = await trying(put<Kept>(`/files?role=${role}`, file, name));
+  const kept = await trying(put<Kept>(`/files?role=${role}`, file, name), name);
   if (kept) await refreshFiles();
   return kept;
 }

@@ -1,6 +1,7 @@
 // One WebSocket: jobs as they go, and pictures painted at once. Of what is asked under one key the server does only the newest.
 import { refresh, refreshFiles, Refused } from "./api";
-import { type Failure, heardAt, type Job, studio } from "./state.svelte";
+import { type Failure, heardAt, type Job, studio, tell } from "./state.svelte";
+import { said } from "./words";
 
 export class Dropped extends Error {}
 export type Answer = { head: Record<string, any>; body: Uint8Array<ArrayBuffer> };
@@ -56,6 +57,7 @@ function job(news: Job): void {
   const before = at >= 0 ? studio.jobs[at] : undefined;
   if (at >= 0) studio.jobs[at] = news;
   else studio.jobs.push(news);
+  if (news.state === "failed" && before && before.state !== "failed") tell(`${said("job_", news.kind)}: ${said("state_", "failed")}`);
   const ended = news.state !== before?.state && (news.state === "done" || news.state === "stopped");
   if (ended && (news.kind === "build" || news.kind === "train")) void refresh();
 }
