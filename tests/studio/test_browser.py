@@ -243,7 +243,7 @@ def test_masks_are_chosen_joined_kept_and_walked_by_keyboard(window, opened):
     page.mouse.down()
     page.mouse.move(cell["x"] + 40 + cell["width"] / 2, cell["y"] + 40, steps=5)
     page.mouse.up()
-    page.locator("text=→ 5 · ").wait_for()  # dragged half way to its neighbour
+    page.locator(".under", has_text="→ 5 ·").wait_for()  # dragged half way to its neighbour
     page.locator("#cell-0").focus()
     page.keyboard.press("l")
     page.keyboard.press("ArrowRight")
