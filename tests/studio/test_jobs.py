@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import json
@@ -14,6 +15,7 @@ import pytest
 
 from lianpu import api, cli, images, provenance
 from lianpu.studio import commands, wishes
+from lianpu.studio.jobs import Jobs
 from lianpu.studio.project import Project, safe_name, safe_path
 from tests.studio.opened import WAIT, Studio, studio, wait_for
 
@@ -276,6 +278,31 @@ def test_the_queue_has_an_end(opened):
     wait_for(lambda: all(j["state"] not in ("queued", "running") for j in opened.get("/api/state")["jobs"]))
 
 
+def test_a_job_whose_end_cannot_be_written_does_not_silence_the_studio(opened):
+    job = opened.job({**MASKS, "subjects": [{"seed": s} for s in range(100, 140)]})
+    note = opened.project / "jobs" / job["id"] / "job.json"
+    wait_for(lambda: opened.get(f"/api/jobs/{job['id']}")["done"] >= 1)
+    note.unlink()
+    (note / "in the way").mkdir(parents=True)
+    assert "cannot write job.json" in opened.ended(job["id"])["error"]["what"]
+    assert opened.ended(opened.job({**MASKS, "subjects": [{"seed": 1}]})["id"])["error"] is None
+    assert opened.ask("DELETE", f"/api/jobs/{job['id']}")[0].status == 200
+
+
+def test_a_job_whose_worker_cannot_be_started_fails(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.executable", "/nowhere")
+
+    async def tried() -> dict:
+        jobs = Jobs(Project(tmp_path))
+        job = jobs.add(wishes.wish_of({**MASKS, "subjects": [{"seed": 1}]}))
+        await asyncio.sleep(1)
+        return job
+
+    job = asyncio.run(tried())
+    assert job["state"] == "failed"
+    assert "cannot be started" in job["error"]["what"]
+
+
 @pytest.mark.slow
 def test_training_is_paused_by_a_snapshot_and_goes_on(opened, drawn):
     id = opened.post("/api/sources", {"title": "train"}, 201)["id"]
@@ -287,7 +314,8 @@ def test_training_is_paused_by_a_snapshot_and_goes_on(opened, drawn):
     wait_for(lambda: opened.get(f"/api/jobs/{job['id']}").get("status", {}).get("images", 0) > 200)
     masks = opened.ended(opened.job({**MASKS, "subjects": [{"seed": 4}]})["id"])  # meanwhile, masks are made
     assert masks["state"] == "done"
-    opened.post(f"/api/jobs/{job['id']}/stop")
+    for _ in range(3):  # whoever is impatient loses nothing
+        opened.post(f"/api/jobs/{job['id']}/stop")
     opened.ended(job["id"], "stopped")
     run = opened.project / "jobs" / job["id"] / "run"
     seen = api.inspect(run)

@@ -573,8 +573,7 @@ class _Page:
                 told = {"what": "this request is not understood.", "where": where, "fix": first["msg"], "code": 2}
                 said, content = {"n": number, "ok": False, "error": told}, b""
             except LianpuError as error:
-                told = {"what": error.what, "where": error.where, "fix": error.fix, "code": error.exit_code}
-                said, content = {"n": number, "ok": False, "error": told}, b""
+                said, content = {"n": number, "ok": False, "error": frames.failure(error)}, b""
             await self._send(said, content)
 
     async def tell(self, news: asyncio.Queue[dict[str, Any]]) -> None:

@@ -40,7 +40,7 @@ from lianpu.studio.wishes import (
     wish_of,
 )
 
-__all__ = ["Desk", "answer", "carry_out", "failure"]
+__all__ = ["Desk", "answer", "carry_out"]
 
 LOOK = 128  # pixels of the pictures in a source's table
 MANY = 100  # files from which a build starts processes of its own
@@ -467,17 +467,3 @@ def _starters(project: Project) -> tuple[dict[str, Any], bytes]:
             files.atomic_write(project.path / "files" / f"{about['id']}.thumb.png", thumb, durable=False)
             added += 1
     return {"added": added}, b""
-
-
-def failure(error: BaseException) -> dict[str, Any]:
-    """An error as the browser shows it: three lines and the class it belongs to."""
-    if isinstance(error, LianpuError):
-        return {"what": error.what, "where": error.where, "fix": error.fix, "code": error.exit_code}
-    if isinstance(error, MemoryError):
-        return {
-            "what": "there is not enough memory on this machine.",
-            "where": "",
-            "fix": "Close other programs.",
-            "code": 5,
-        }
-    return {"what": f"{type(error).__name__}: {error}", "where": "", "fix": "This is a bug in lianpu.", "code": 1}
