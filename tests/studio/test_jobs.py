@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from PIL import Image
 
 from lianpu import api, cli, images, provenance
 from lianpu.studio import commands, wishes
@@ -117,6 +118,42 @@ def test_a_drawing_is_painted_and_dropped_back(opened):
     # the job's folder beside it keeps a copy, but a dropped file is a stranger: only kept files count
     assert again["same"] is None
     assert "is not found" in again["why"][0]
+
+
+def test_a_drawing_serves_whatever_its_name_and_format(opened):
+    starters, references = opened.starters()
+    ids = []
+    kinds = (("mask.jfif", "JPEG"), ("drawing", "PNG"), ("scan.tif", "TIFF"))
+    for (name, kind), starter in zip(kinds, starters, strict=False):
+        content = io.BytesIO()
+        Image.fromarray(images.decode(opened.ask("GET", f"/api/files/{starter}/picture")[1]).pixels).save(content, kind)
+        ids.append(json.loads(opened.ask("PUT", "/api/files?role=sketch", content.getvalue(), x_name=name)[1])["id"])
+        answer, _ = opened.ask("GET", f"/api/files/{ids[-1]}/picture")
+        assert answer.getheader("content-type") in ("image/jpeg", "image/png"), name  # what a browser shows
+    job = opened.ended(opened.job({"kind": "translate", "sketches": ids, "references": references[:1]})["id"])
+    assert len([i for i in named(opened).values() if i["job"] == job["id"] and not i["sheet"]]) == 3
+
+
+def test_what_a_job_needs_stays_until_it_has_ended_and_then_it_can_go(opened):
+    """The job goes on without: it has its own copies."""
+    starters, references = opened.starters()
+    lines = images.decode(opened.ask("GET", f"/api/files/{starters[0]}/picture")[1]).pixels
+    answer, body = opened.ask("PUT", "/api/files?role=sketch", images.encode_png(lines[::-1]), x_name="x.png")
+    assert answer.status == 201
+    sketch = json.loads(body)["id"]
+    masks = opened.ended(opened.job({"kind": "draw", "count": 1, "size": 64})["id"])
+    job = opened.job({"kind": "translate", "sketches": [sketch, *starters], "references": references})
+    build = opened.job({"kind": "build", "source": masks["id"], "size": 32})
+    for path in (f"/api/files/{sketch}", f"/api/files/{references[0]}", f"/api/jobs/{masks['id']}"):
+        assert opened.ask("DELETE", path)[0].status == 409, path
+    wait_for(lambda: opened.get(f"/api/jobs/{job['id']}")["done"] >= 1)
+    opened.post(f"/api/jobs/{job['id']}/stop")
+    opened.ended(job["id"], "stopped")
+    opened.ended(build["id"])
+    for path in (f"/api/files/{sketch}", f"/api/jobs/{masks['id']}"):
+        assert opened.ask("DELETE", path)[0].status == 200, path
+    opened.post(f"/api/jobs/{job['id']}/resume")
+    opened.ended(job["id"])
 
 
 def test_a_stranger_s_picture_brings_nothing_back(opened):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import struct
 import subprocess
@@ -209,6 +210,10 @@ class Jobs:
         files.remove(self.project.path / "jobs" / id)
         del self.all[id]
         self._send({"event": "removed", "id": id})
+
+    def uses(self, id: str) -> bool:
+        """Whether the wish of a job that waits or runs names this file, material, job or model."""
+        return any(job["state"] in OPEN and f'"{id}"' in json.dumps(job["wish"]) for job in self.all.values())
 
     def _find(self, id: str) -> dict[str, Any]:
         if id not in self.all:

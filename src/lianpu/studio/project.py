@@ -30,6 +30,7 @@ __all__ = ["Project", "new_id", "safe_name"]
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
 SHIPPED = Path(__file__).parents[1] / "models"  # checkpoint.SHIPPED, without torch: only the worker loads that
 PICTURES = (".png", ".mp4")
+MAGIC = {images.PNG_MAGIC: "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"BM": "image/bmp"}
 FOUND = "face.safetensors"  # what a job has found in a photograph
 ROLES = ("sketch", "reference", "photo")  # of kept files; their ids begin with s, r and p
 
@@ -278,6 +279,13 @@ class Project:
 def svg_of(path: Path) -> Path:
     """Where the drawing of a drawn mask lies."""
     return path.parent / "svg" / f"{path.stem}.svg"
+
+
+def media_type(start: bytes) -> str | None:
+    """What a picture that every browser shows is by its first bytes; None for any other file."""
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)
 
 
 def item_key(name: str) -> str:

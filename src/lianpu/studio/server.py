@@ -32,7 +32,7 @@ from lianpu.errors import DataError, LianpuError, ResourceError
 from lianpu.studio import commands, frames
 from lianpu.studio.guard import Door, Guard, Refused
 from lianpu.studio.jobs import Full, Jobs, require_there, shown
-from lianpu.studio.project import ROLES, Project, recipe_of, svg_of
+from lianpu.studio.project import ROLES, Project, media_type, recipe_of, svg_of
 from lianpu.studio.wishes import live_of, wish_of
 
 __all__ = ["create", "serve"]
@@ -42,7 +42,6 @@ TYPES = {
     ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml", ".png": "image/png", ".woff2": "font/woff2",
 }  # fmt: skip
-MAGIC = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"BM": "image/bmp"}
 SOCKETS = 32
 PENDING = 128  # live requests that one page may have waiting
 FRAME = 8 << 20  # bytes of one WebSocket message
@@ -124,15 +123,18 @@ def _there(value: Any) -> Any:
     return value
 
 
+def _require_unused(jobs: Jobs, id: str) -> None:
+    if jobs.uses(id):
+        raise HTTPException(409, "a job that waits or runs uses this: stop it first.")
+
+
 def _refused(error: dict[str, Any]) -> HTTPException | LianpuError:
     return DataError(error["what"], error["where"], error["fix"])
 
 
 def _picture(content: bytes, *, name: str = "") -> Response:
     """A picture by what its first bytes say; a name makes it a download."""
-    kind = next((kind for magic, kind in MAGIC.items() if content.startswith(magic)), None)
-    if kind is None and content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        kind = "image/webp"
+    kind = media_type(content)
     headers = {"cache-control": "private, max-age=31536000, immutable"}
     if kind is None or name:
         headers["content-disposition"] = f"attachment; filename*=utf-8''{_quoted(name or 'file')}"
@@ -214,6 +216,7 @@ def _state(app: FastAPI, project: Project, jobs: Jobs) -> None:
         job = _there(jobs.all.get(id))
         if job["state"] in ("queued", "running"):
             raise HTTPException(409, "this job is under way: stop it first.")
+        _require_unused(jobs, id)
         jobs.remove(id)
         return {}
 
@@ -316,8 +319,15 @@ def _files(app: FastAPI, project: Project, jobs: Jobs) -> None:
         return about
 
     @app.get("/api/files/{id}/picture")
-    def picture(id: str) -> Response:
-        return _picture(images.read_bytes(_there(project.file(id))))
+    async def picture(id: str) -> Response:
+        """What was kept, as a PNG where a browser would not show it."""
+        path = _there(project.file(id))
+        content = await asyncio.to_thread(images.read_bytes, path)
+        if media_type(content) is None:
+            said, content = await jobs.worker.live({"kind": "show", "path": str(path)})
+            if not said["ok"]:
+                raise _refused(said["error"])
+        return _picture(content)
 
     @app.get("/api/files/{id}/thumb")
     def thumb(id: str) -> Response:
@@ -328,6 +338,7 @@ def _files(app: FastAPI, project: Project, jobs: Jobs) -> None:
     @app.delete("/api/files/{id}")
     async def remove(id: str) -> dict[str, Any]:
         _there(project.file(id))
+        _require_unused(jobs, id)
         project.remove_file(id)
         (project.path / "files" / f"{id}.thumb.png").unlink(missing_ok=True)
         return {}
@@ -391,8 +402,7 @@ def _sources(app: FastAPI, project: Project, jobs: Jobs) -> None:
     @app.delete("/api/sources/{id}")
     async def remove(id: str) -> dict[str, Any]:
         folder = _there(project.source(id))
-        if any(j["state"] in ("queued", "running") and j["wish"].get("source") == id for j in jobs.all.values()):
-            raise HTTPException(409, "a job uses this material: stop it first.")
+        _require_unused(jobs, id)
         files.remove(folder)
         return {}
 

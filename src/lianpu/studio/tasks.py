@@ -14,11 +14,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from lianpu import api, files, images, lifter
+from lianpu import api, files, images, lifter, translations
 from lianpu.errors import DataError, LianpuError, UsageError
 from lianpu.render import camera, frames
 from lianpu.studio.commands import command
-from lianpu.studio.project import FOUND, Project, recipe_of, safe_name
+from lianpu.studio.project import FOUND, Project, media_type, recipe_of, safe_name
 from lianpu.studio.wishes import (
     Build,
     Colour,
@@ -170,18 +170,31 @@ def _translate(project: Project, wish: Translate, folder: Path, desk: Desk) -> d
 def _lay_out(project: Project, ids: list[str], folder: Path) -> None:
     """The files of ids in a folder under their own names; two of one name are told apart by a number."""
     folder.mkdir(parents=True, exist_ok=True)
+    files.remove_partial(folder)
+    wanted = list(dict.fromkeys(ids))
+    if len(list(folder.iterdir())) == len(wanted):
+        return  # from before it was stopped; what was kept may be gone since
     taken: set[str] = set()
-    for id in dict.fromkeys(ids):
+    for id in wanted:
         path = project.file(id)
         if path is None:
             raise DataError("a picture of this job is not there any more.", id, "Take the others: begin a new job.")
-        name, number = path.name, 2
+        own = Path(path.name)
+        if own.suffix.lower() not in translations.ENDINGS:  # by which a folder is read
+            own = Path(f"{own}{_ending(path)}")
+        name, number = own.name, 2
         while name.casefold() in taken:
-            name, number = f"{path.stem}-{number}{path.suffix}", number + 1
+            name, number = f"{own.stem}-{number}{own.suffix}", number + 1
         taken.add(name.casefold())
         if not (folder / name).exists():
             with files.new_file(folder / name, durable=False) as temporary:
                 shutil.copyfile(path, temporary)
+
+
+def _ending(path: Path) -> str:
+    with open(path, "rb") as file:
+        kind = media_type(file.read(12))
+    return f".{kind.partition('/')[2]}" if kind else ".tif"  # the one format that is kept and no browser shows
 
 
 def _lift(project: Project, wish: Lift, folder: Path, desk: Desk) -> dict[str, Any]:
@@ -289,6 +302,8 @@ def answer(project: Project, ask: dict[str, Any], body: bytes) -> tuple[dict[str
     """Does a live request at once; (facts, bytes) of the answer."""
     if ask["kind"] == "receive":
         return _receive(Path(ask["path"]), ask["role"])
+    if ask["kind"] == "show":
+        return {}, images.encode_png(images.decode(Path(ask["path"])).pixels)
     if ask["kind"] == "again":
         return _again(project, Path(ask["path"]))
     if ask["kind"] == "starters":
