@@ -9,6 +9,7 @@ import json
 import shlex
 import zipfile
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 import pytest
@@ -225,6 +226,19 @@ def test_material_is_looked_through_and_built(opened, drawn):
     (data,) = [d for d in opened.get("/api/state")["datasets"] if d["id"] == built["id"]]
     assert (data["title"], data["pictures"], data["rights"]["status"]) == ("mine", 14, "known")
     api.check(opened.project / "jobs" / built["id"] / "data").require()
+
+
+def test_no_file_of_a_source_takes_the_place_of_another(opened):
+    id = opened.post("/api/sources", {"title": "x"}, 201)["id"]
+    sent = (("a/m.zip", "zips/m.zip"), ("b/m.zip", "zips/m-2.zip"), ("a:b.png", "files/a_b.png"), ("a?b.png", "files/a_b-2.png"),
+            ("x", "files/x"), ("x/y.png", "files/x-2/y.png"), ("x-2", "files/x-2-2"), ("x/z.png", "files/x-2/z.png"))  # fmt: skip
+    for _ in range(2):  # the same once more changes nothing
+        for name, _ in sent:
+            answer, body = opened.ask("PUT", f"/api/sources/{id}/files", name.encode(), x_name=quote(name))
+            assert answer.status == 201, body
+    folder = opened.project / "sources" / id
+    assert {name: (folder / place).read_text() for name, place in sent} == {name: name for name, _ in sent}
+    assert opened.get("/api/sources")[-1]["files"] == len(sent)
 
 
 # ------------------------------------------------------------------------------------------------------- stopped and killed
@@ -445,3 +459,20 @@ def test_pictures_of_a_job_are_whole_or_not_there(tmp_path):
         images.encode_png(images.of_lines(__import__("numpy").zeros((8, 8))), provenance.png_text({"verb": "x"}))
     )
     assert [r["name"] for r in project.results()] == ["x.png"]
+
+
+def test_what_was_being_removed_when_the_power_went_is_gone(tmp_path):
+    project = Project(tmp_path)
+    id = "20250101-000000-000000-aaaaaaaa"
+    for kind, note in (("jobs", "job.json"), ("sources", "source.json")):
+        dying = tmp_path / kind / f".partial-dying-{id}"
+        (dying / "out").mkdir(parents=True)
+        (dying / "out" / "x.png").write_bytes(b"picture")
+        (dying / note).write_text(json.dumps({"id": id, "kind": "draw", "state": "done"}))
+    (tmp_path / ".again-x").mkdir()
+    going = tmp_path / "jobs" / id / "out" / "x.png"
+    going.parent.mkdir(parents=True)
+    going.symlink_to("nowhere")  # listed, and then not there
+    assert not [*project.jobs(), *project.sources(), *project.results()]
+    project.tidy()
+    assert not list(tmp_path.rglob(".*"))

@@ -202,13 +202,17 @@ class Jobs:
             await self.running[id].tell({"do": "stop", "id": id})
         return job
 
-    def remove(self, id: str) -> None:
+    async def remove(self, id: str) -> None:
         """Removes a job and all it made."""
         job = self._find(id)
         if job["state"] in OPEN:
             raise UsageError("this job is under way.", "", "Stop it first.")
-        files.remove(self.project.path / "jobs" / id)
         del self.all[id]
+        try:
+            await asyncio.to_thread(files.remove, self.project.path / "jobs" / id)
+        except ResourceError:
+            self.all[id] = job
+            raise
         self._send({"event": "removed", "id": id})
 
     def uses(self, id: str) -> bool:

@@ -217,7 +217,7 @@ def _state(app: FastAPI, project: Project, jobs: Jobs) -> None:
         if job["state"] in ("queued", "running"):
             raise HTTPException(409, "this job is under way: stop it first.")
         _require_unused(jobs, id)
-        jobs.remove(id)
+        await jobs.remove(id)
         return {}
 
     @app.get("/api/jobs/{id}/run")
@@ -362,6 +362,9 @@ def _files(app: FastAPI, project: Project, jobs: Jobs) -> None:
 
 
 def _sources(app: FastAPI, project: Project, jobs: Jobs) -> None:
+    held: dict[str, int] = {}  # files of each source that received some
+    naming = asyncio.Lock()  # from finding a free name to taking it
+
     @app.get("/api/sources")
     def listed() -> list[dict[str, Any]]:
         return project.sources()
@@ -374,17 +377,18 @@ def _sources(app: FastAPI, project: Project, jobs: Jobs) -> None:
     @app.put("/api/sources/{id}/files", status_code=201)
     async def put(request: Request, id: str) -> dict[str, Any]:
         _there(project.source(id))
-        if project.source_files(id) >= SOURCE_FILES:
+        if held.get(id, SOURCE_FILES) >= SOURCE_FILES:  # unknown, or counted with what came twice
+            held[id] = await asyncio.to_thread(project.source_files, id)
+        if held[id] >= SOURCE_FILES:
             raise HTTPException(413, f"more than {SOURCE_FILES} files.")
         path, _ = await _received(request, project, empty=True)  # an empty file is for the quarantine to tell of
-        place = project.source_place(id, _name_of(request))
         try:
-            with files.writing(place):
-                place.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(path, place)
+            async with naming:
+                place = await asyncio.to_thread(project.keep_material, id, path, _name_of(request))
         finally:
             path.unlink(missing_ok=True)
-        return {"name": place.name}
+        held[id] += 1
+        return {"name": _there(place).name}
 
     @app.get("/api/sources/{id}")
     def rows(id: str) -> dict[str, Any]:
@@ -403,7 +407,7 @@ def _sources(app: FastAPI, project: Project, jobs: Jobs) -> None:
     async def remove(id: str) -> dict[str, Any]:
         folder = _there(project.source(id))
         _require_unused(jobs, id)
-        files.remove(folder)
+        await asyncio.to_thread(files.remove, folder)
         return {}
 
 

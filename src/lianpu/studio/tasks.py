@@ -106,7 +106,8 @@ def carry_out(project: Project, job: dict[str, Any], desk: Desk) -> dict[str, An
     """Does a job, or what is left of it; returns what is worth saying of it."""
     wish = wish_of(job["wish"])
     folder = project.path / "jobs" / job["id"]
-    files.remove_partial(folder)
+    for place in (folder, folder / "out", folder / "out" / "meshes"):
+        files.remove_partial(place)
     task = {
         Generate: _generate, Walk: _walk, Draw: _draw, Translate: _translate, Lift: _lift, Look: _look, Build: _build, Train: _train,
         Measure: _measure,
