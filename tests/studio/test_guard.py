@@ -304,7 +304,18 @@ def test_header_bombs_and_a_thousand_parts_do_no_harm(opened):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[" * 100_000, b"null", b"[]", b'{"kind": "erase"}', b'{"kind": ["draw"]}', b"\xff"]
+    "body",
+    [
+        b'{"kind": "generate", "model": "opera-mask-64", "subjects": [{"seed": 1, "mix_seed": 2, "morph_seed": 3}]}',
+        b"",
+        b"{",
+        b"[" * 100_000,
+        b"null",
+        b"[]",
+        b'{"kind": "erase"}',
+        b'{"kind": ["draw"]}',
+        b"\xff",
+    ],
 )
 def test_what_is_no_wish_is_refused(opened, body):
     answer, said = opened.ask("POST", "/api/jobs", body, content_type="application/json")

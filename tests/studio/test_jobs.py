@@ -6,7 +6,10 @@ import asyncio
 import hashlib
 import io
 import json
+import os
 import shlex
+import sys
+import threading
 import zipfile
 from pathlib import Path
 from urllib.parse import quote
@@ -14,9 +17,11 @@ from urllib.parse import quote
 import psutil
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 
 from lianpu import api, cli, images, provenance
-from lianpu.studio import commands, wishes
+from lianpu.studio import commands, server, wishes
+from lianpu.studio.guard import Door
 from lianpu.studio.jobs import Jobs
 from lianpu.studio.project import Project, safe_name, safe_path
 from tests.studio.opened import WAIT, Studio, studio, wait_for
@@ -60,7 +65,10 @@ def test_masks_are_made_with_their_recipe_and_again_to_the_pixel(opened):
 
 def test_the_command_shown_makes_the_same_pixels(opened, tmp_path, monkeypatch):
     """ "same as": run by the command line itself."""
-    subjects = [{"seed": 21, "label": None}, {"seed": 22}, {"seed": 21, "morph_seed": 22, "morph": 0.3}]
+    subjects = [
+        {"seed": 21, "label": None}, {"seed": 22}, {"seed": 21, "morph_seed": 22, "morph": 0.3},
+        {"seed": 23, "mix_seed": 24}, {"seed": 23, "mix_seed": 24, "mix_from": 3, "label": "red", "truncation": 0.5},
+    ]  # fmt: skip
     job = opened.ended(opened.job({**MASKS, "subjects": subjects})["id"])
     out = str(opened.project / "jobs" / job["id"] / "out")
     for number, line in enumerate(job["command"].splitlines()):
@@ -73,6 +81,47 @@ def test_the_command_shown_makes_the_same_pixels(opened, tmp_path, monkeypatch):
     assert {hashlib.sha256(pixels(opened, item["id"]).tobytes()).hexdigest() for item in mine} == by_command
 
 
+def test_a_command_holds_in_any_folder(tmp_path):
+    with studio(Path(os.path.relpath(tmp_path / "p"))) as opened:
+        job = opened.enter().job({"kind": "draw", "count": 1})
+        assert str(tmp_path / "p" / "jobs" / job["id"] / "out") in shlex.split(job["command"])
+
+
+def test_a_class_may_be_called_what_a_model_may_call_it():
+    def wished(label):
+        return wishes.wish_of({"kind": "walk", "model": "abcd", "label": label})
+
+    for name in ("红脸", "-x", "a_b-1", "x" * 64):
+        assert wished(name)
+    for name in ("", "a b", "x/y", "x\n", "x" * 65):
+        with pytest.raises(ValidationError):
+            wished(name)
+
+
+def test_the_state_is_told_while_jobs_come_and_go(tmp_path):
+    app = server.create(Project(tmp_path), Door(1, tmp_path / "none")).app
+    jobs = app.state.jobs.all
+    jobs.update({str(n): {"said": []} for n in range(2000)})
+    state = next(route.endpoint for route in app.routes if route.path == "/api/state")
+    done = threading.Event()
+
+    def change():
+        while not done.is_set():
+            jobs["x"] = {"said": []}
+            del jobs["x"]
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        assert all(len(state()["jobs"]) >= 2000 for _ in range(20))
+    finally:
+        done.set()
+        changing.join()
+        sys.setswitchinterval(interval)
+
+
 def test_every_command_shown_is_one_that_lianpu_takes(opened, tmp_path):
     project = Project(tmp_path / "p")
     for wish in (
@@ -82,7 +131,8 @@ def test_every_command_shown_is_one_that_lianpu_takes(opened, tmp_path):
         {"kind": "train", "data": "abcd", "recipe": "tiny-32-ada", "kimg": 2},
         {"kind": "translate", "sketches": ["abcd"], "references": ["abcd"], "symmetric": "both", "palette": "lock"},
         {"kind": "translate", "sketches": ["abcd"], "references": ["abcd"], "symmetric": "left"},
-        {**MASKS, "subjects": [{"seed": 1, "mix_seed": 2, "mix_from": 3}]},
+        {**MASKS, "subjects": [{"seed": 1, "mix_seed": 2, "mix_from": 3, "label": "-x"}]},
+        {"kind": "build", "source": "abcd", "licence": "-", "origin": "x"},
         {"kind": "lift", "model": "abcd", "face": {"seed": 3}, "view": {"yaw": -30, "light": {"x": -1}}, "maps": ["depth"]},
         {"kind": "measure", "run": "abcd", "data": "abcd"},
         {"kind": "lift", "model": "abcd", "face": {"seed": 3}, "view": {"pitch": -5, "roll": -1}, "turntable": True},

@@ -265,6 +265,12 @@ class Project:
                 return str(place)
         return id if id == "matcher" or (SHIPPED / id / "model.json").is_file() else None
 
+    def model_of(self, recipe: dict[str, Any]) -> str | None:
+        """The id of the model that a recipe names by its SHA-256."""
+        made_by = recipe.get("model")
+        sha256 = made_by.get("sha256") if isinstance(made_by, dict) else None
+        return next((m["id"] for m in self.models() if sha256 and m.get("sha256") == sha256), None)
+
     # ------------------------------------------------------------------------------------------------------- library
 
     def results(self) -> list[dict[str, Any]]:

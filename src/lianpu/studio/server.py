@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import secrets
-import shlex
 import socket
 import threading
 import webbrowser
@@ -176,9 +175,9 @@ def _state(app: FastAPI, project: Project, jobs: Jobs) -> None:
     @app.get("/api/state")
     def state() -> dict[str, Any]:
         return {
-            "version": __version__, "project": project.path.resolve().name, "folder": str(project.path.resolve()),
+            "version": __version__, "project": project.path.name, "folder": str(project.path),
             "teach": commands.teach(project), "models": project.models(), "datasets": project.datasets(), "recipes": _recipes(),
-            "jobs": [shown(job) for job in jobs.all.values()],
+            "jobs": [shown(job) for job in list(jobs.all.values())],
         }  # fmt: skip
 
     @app.post("/api/jobs", status_code=201)
@@ -461,10 +460,10 @@ def _library(app: FastAPI, project: Project, jobs: Jobs) -> None:
     @app.get("/api/library/{id}")
     def one(id: str) -> dict[str, Any]:
         path = _there(project.result(id))
-        job = jobs.all.get(path.parent.parent.name, {})
+        job, recipe = jobs.all.get(path.parent.parent.name, {}), recipe_of(path)
         return {
-            "id": id, "name": path.name, "recipe": recipe_of(path), "job": job.get("id"), "made": path.stat().st_mtime,
-            "svg": svg_of(path).is_file(), "command": f"lianpu inspect {shlex.quote(str(path))} --rerun",
+            "id": id, "name": path.name, "recipe": recipe, "job": job.get("id"), "made": path.stat().st_mtime,
+            "svg": svg_of(path).is_file(), "command": commands.again(path, recipe, project) or job.get("command", ""),
             "made_by": job.get("command", ""), "beside": [p.name for p in project.beside(path.parent.parent.name)],
         }  # fmt: skip
 
@@ -607,6 +606,7 @@ def serve(folder: Path, *, port: int = 7878, browser: bool = True, say: Callable
     say: told the link that opens the studio, and a new one whenever that was used. Raises ResourceError where the port or the project is
     taken.
     """
+    folder = folder.resolve()  # so that commands shown hold anywhere
     if not (STATIC / "index.html").is_file():
         raise ResourceError("the studio's page is not built.", str(STATIC), "Run: make studio")
     project = Project(folder)

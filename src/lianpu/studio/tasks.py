@@ -422,8 +422,7 @@ def _again(project: Project, path: Path) -> tuple[dict[str, Any], bytes]:
         )
     model = recipe.get("model")
     made_by: dict[str, Any] = model if isinstance(model, dict) else {}
-    known = {m.get("sha256"): m["id"] for m in project.models() if m.get("sha256")}
-    id = known.get(made_by.get("sha256"))
+    id = project.model_of(recipe)
     facts: dict[str, Any] = {
         "recipe": recipe,
         "model": id or (made_by.get("name") if made_by.get("name") == "matcher" else None),
