@@ -637,11 +637,13 @@ def serve(folder: Path, *, port: int = 7878, browser: bool = True, say: Callable
         access_log=False, server_header=False, proxy_headers=False, timeout_graceful_shutdown=3, lifespan="on",
     )  # fmt: skip
     say(door.link)
+    page = folder / "open.html"
     if browser:
-        link = door.link
-        threading.Timer(0.7, lambda: webbrowser.open(link)).start()
+        door.page(page)
+        threading.Timer(0.7, lambda: webbrowser.open(page.as_uri())).start()
     try:
         uvicorn.Server(options).run(sockets=[listening])
     finally:
+        page.unlink(missing_ok=True)
         listening.close()
         lock.release()
