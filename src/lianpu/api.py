@@ -11,6 +11,8 @@ from lianpu import files
 from lianpu.errors import CheckFailed, DataError, LianpuError, ModelError, ResourceError, UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from lianpu.data.build import Report as BuildReport
     from lianpu.data.check import Report as CheckReport
     from lianpu.lifter import Lifter
@@ -333,6 +335,7 @@ def walk(
     scale: int | None = None,
     device: str = "auto",
     overwrite: bool = False,
+    progress: Callable[[int, int, str], object] | None = None,
 ) -> Path:
     """A closed walk between `stops` pictures as an MP4, `frames` pictures from each to the next.
 
@@ -354,9 +357,15 @@ def walk(
     painter = load(model, device)
     subjects = painter.subjects(stops, seed, label=label, truncation=truncation)
     times = scale or max(1, -(-256 // painter.network.config.resolution))
-    frames_made = (f.repeat(times, 0).repeat(times, 1) for f in painter.walk(subjects, frames))
+    count = progress or (lambda done, total, what: None)
+
+    def frames_made() -> Iterator[np.ndarray]:
+        for done, frame in enumerate(painter.walk(subjects, frames), 1):
+            yield frame.repeat(times, 0).repeat(times, 1)
+            count(done, stops * frames, "frames")
+
     video.write_mp4(
-        out, frames_made, comment=json.dumps({**painter.recipe(subjects[0]), "verb": "walk", "stops": stops})
+        out, frames_made(), comment=json.dumps({**painter.recipe(subjects[0]), "verb": "walk", "stops": stops})
     )
     return out
 

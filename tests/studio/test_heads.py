@@ -140,6 +140,26 @@ def test_a_search_is_stopped_and_continued(known):
     assert not items(known, job)
 
 
+@pytest.mark.parametrize(
+    ("wish", "frames_of_it"),
+    [
+        ({"kind": "walk", "model": "opera-mask-64", "stops": 24}, 576),
+        ({**HEAD, "turntable": True, "face": {"seed": 9}}, 72),
+    ],
+)
+def test_a_film_lets_others_in_and_can_be_stopped(known, wish, frames_of_it):
+    job = known.job(wish)
+    wait_for(lambda: known.get(f"/api/jobs/{job['id']}")["total"] == frames_of_it)
+    with page(known) as socket:
+        ask = {"kind": "paint", "model": "opera-mask-64", "subject": {"seed": 1}}
+        socket.send(frames.pack({"n": 7, "key": "paint", "ask": ask}))
+        assert frames.unpack(heard(socket, 7))[0]["ok"]
+    assert known.get(f"/api/jobs/{job['id']}")["state"] == "running"
+    known.post(f"/api/jobs/{job['id']}/stop")
+    known.ended(job["id"], "stopped")
+    assert not [i for i in items(known, job) if i["film"]]
+
+
 def test_a_face_that_is_none_is_refused(known):
     for face in (
         {},

@@ -137,11 +137,9 @@ def _name(s: Any) -> str:
 
 
 def _walk(project: Project, wish: Walk, folder: Path, desk: Desk) -> None:
-    desk.count(0, 1, "film")
     name = project.model(wish.model) or wish.model
     options = {"seed": wish.seed, "truncation": wish.truncation, "label": wish.label, "device": "cpu"}
-    api.walk(name, folder / "out" / "walk.mp4", stops=wish.stops, overwrite=True, **options)
-    desk.count(1, 1, "film")
+    api.walk(name, folder / "out" / "walk.mp4", stops=wish.stops, overwrite=True, progress=desk.count, **options)
 
 
 def _draw(project: Project, wish: Draw, folder: Path, desk: Desk) -> None:
@@ -208,7 +206,7 @@ def _lift(project: Project, wish: Lift, folder: Path, desk: Desk) -> dict[str, A
     lifted = _face(project, wish.model, wish.face, folder / FOUND, desk)
     for warning in wanted.warnings(lifted):
         desk.say(warning)
-    wanted.write(lifted)
+    wanted.write(lifted, desk.count)
     desk.count(1, 1, "heads")
     return {"inverted": lifted.facts.get("inverted")}
 
