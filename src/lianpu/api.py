@@ -11,6 +11,8 @@ from lianpu import files
 from lianpu.errors import CheckFailed, DataError, LianpuError, ModelError, ResourceError, UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from lianpu.data.build import Report as BuildReport
     from lianpu.data.check import Report as CheckReport
     from lianpu.lifter import Lifter
@@ -166,6 +168,7 @@ def generate(
     label: str | None = None,
     mix: tuple[str, str] | None = None,
     mix_from: int | None = None,
+    alone: bool = False,
     morph: tuple[str, str] | None = None,
     at: float = 0.5,
     out: Path,
@@ -178,7 +181,7 @@ def generate(
     What is wrong with the request is said before the first picture is made.
 
     mix: two seeds or generated pictures; the coarse styles come from the first, those from layer `mix_from` on from the
-    second.
+    second. The two are written too, unless `alone`.
     morph: two seeds or generated pictures; one picture between them, `at` 0 the first, at 1 the second.
     grid: also writes all of them on one sheet. Files that exist are kept and an error, unless `overwrite`.
     """
@@ -188,6 +191,8 @@ def generate(
 
     if mix is not None and morph is not None:
         raise UsageError("--mix and --morph are two different wishes.", fix="Give one of them.")
+    if alone and mix is None:
+        raise UsageError("--alone means nothing without --mix.", fix="Leave it away.")
     painter = load(model, device)
     if mix is not None:
         a, b = (painting.parse_source(text, painter, label, truncation) for text in mix)
@@ -195,7 +200,8 @@ def generate(
             a, mix_seed=b.seed, mix_label=b.label, mix_from=mix_from if mix_from is not None else painter.layers // 2
         )
         painter.styles(mixed)  # says what is wrong with it
-        jobs = {f"mix-{a.seed}-{b.seed}-{index}": subject for index, subject in zip("abm", (a, b, mixed), strict=True)}
+        parts = {"m": mixed} if alone else {"a": a, "b": b, "m": mixed}
+        jobs = {f"mix-{a.seed}-{b.seed}-{index}": subject for index, subject in parts.items()}
     elif morph is not None:
         a, b = (painting.parse_source(text, painter, label, truncation, "--morph") for text in morph)
         between = replace(a, morph_seed=b.seed, morph_label=b.label, morph=at)
@@ -329,6 +335,7 @@ def walk(
     scale: int | None = None,
     device: str = "auto",
     overwrite: bool = False,
+    progress: Callable[[int, int, str], object] | None = None,
 ) -> Path:
     """A closed walk between `stops` pictures as an MP4, `frames` pictures from each to the next.
 
@@ -350,9 +357,15 @@ def walk(
     painter = load(model, device)
     subjects = painter.subjects(stops, seed, label=label, truncation=truncation)
     times = scale or max(1, -(-256 // painter.network.config.resolution))
-    frames_made = (f.repeat(times, 0).repeat(times, 1) for f in painter.walk(subjects, frames))
+    count = progress or (lambda done, total, what: None)
+
+    def frames_made() -> Iterator[np.ndarray]:
+        for done, frame in enumerate(painter.walk(subjects, frames), 1):
+            yield frame.repeat(times, 0).repeat(times, 1)
+            count(done, stops * frames, "frames")
+
     video.write_mp4(
-        out, frames_made, comment=json.dumps({**painter.recipe(subjects[0]), "verb": "walk", "stops": stops})
+        out, frames_made(), comment=json.dumps({**painter.recipe(subjects[0]), "verb": "walk", "stops": stops})
     )
     return out
 

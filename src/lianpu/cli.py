@@ -373,6 +373,7 @@ def generate(
     class_: Annotated[str | None, Parameter(name="--class")] = None,
     mix: Annotated[tuple[str, str] | None, Parameter(negative=())] = None,
     mix_from: int | None = None,
+    alone: Annotated[bool, Flag] = False,
     morph: Annotated[tuple[str, str] | None, Parameter(negative=())] = None,
     at: float = 0.5,
     out: Path = Path("generated"),
@@ -401,6 +402,8 @@ def generate(
         Two seeds or generated pictures: the form of the first with the details of the second.
     mix_from
         The first layer that comes from the second picture of --mix.
+    alone
+        Write what --mix makes without the two it is made of.
     morph
         Two seeds or generated pictures: one picture between them.
     at
@@ -421,9 +424,9 @@ def generate(
     from lianpu import api
 
     if walk is not None:
-        if mix or morph or grid or count != 16:
+        if mix or alone or morph or grid or count != 16:
             raise UsageError(
-                "--walk makes one film: -n, --grid, --mix and --morph mean nothing to it.", fix="Use --stops."
+                "--walk makes one film: -n, --grid, --mix, --alone and --morph mean nothing to it.", fix="Use --stops."
             )
         made = api.walk(
             model,
@@ -444,6 +447,7 @@ def generate(
         label=class_,
         mix=mix,
         mix_from=mix_from,
+        alone=alone,
         morph=morph,
         at=at,
         out=out,

@@ -31,6 +31,7 @@ __all__ = ["MAPS", "Lamp", "Lifted", "Lifter", "Wanted", "again", "kept", "yaws_
 
 MAPS = ("depth", "normal", "albedo", "shading", "transform")
 TRAINED = LiftConfig().yaw  # degrees of yaw that a model is shown in training, to either side
+FRAMES = 72  # of a film
 MOST = round(math.degrees(camera.ROTATION))  # degrees that a view can say
 SMALLEST = 32  # pixels of a photograph below which no face can be told
 CROPS = ("auto", "face", "centre")
@@ -277,8 +278,13 @@ class Wanted:
             )
         return said
 
-    def write(self, lifted: Lifted) -> list[Path]:
-        """All of it, each file saying how it came about; the paths in the order of `files`, a mesh's second files beside it."""
+    def write(
+        self, lifted: Lifted, count: Callable[[int, int, str], object] = lambda done, total, what: None
+    ) -> list[Path]:
+        """All of it, each file saying how it came about; the paths in the order of `files`, a mesh's second files beside it.
+
+        count: told of the frames of each film.
+        """
         kind, written = lifted.origin.kind, []
         warnings = self.warnings(lifted)
         facts = {**lifted.facts, "light": self.lamp.said if self.lamp else "own"}
@@ -287,6 +293,14 @@ class Wanted:
         def picture(path: Path, pixels: np.ndarray, **more: Any) -> None:
             files.atomic_write(path, images.encode_png(pixels, provenance.png_text({**facts, **more}, kind)))
             written.append(path)
+
+        def film(path: Path, made: Iterator[np.ndarray]) -> None:
+            def counted() -> Iterator[np.ndarray]:
+                for done, pixels in enumerate(made, 1):
+                    yield pixels
+                    count(done, FRAMES, "frames")
+
+            video.write_mp4(path, counted(), comment=provenance.png_text(facts, kind)["lianpu"])
 
         seen = lifted.seen(self.yaws, self.pitch, self.roll, self.lamp, self.size)
         for yaw, pixels in zip(self.yaws, seen, strict=True):
@@ -301,14 +315,12 @@ class Wanted:
             files.atomic_write(written[-1], whole.getvalue())
         for path in self.export:
             written += mesh.write(path, lifted.mesh(self.lamp), lifted.origin, height_mm=self.height_mm)
-        comment = provenance.png_text(facts, kind)["lianpu"]
         if self.turntable is not None:
-            seen = lifted.seen(frames.swing(TRAINED, 72), self.pitch, self.roll, self.lamp, self.size)
-            video.write_mp4(self.turntable, seen, comment=comment)
+            turned = frames.swing(TRAINED, FRAMES)
+            film(self.turntable, lifted.seen(turned, self.pitch, self.roll, self.lamp, self.size))
         if self.relight is not None:
             f, size = lifted.face, self.size or max(lifted.size, 256)
-            lit = frames.relit(f.depth, f.albedo, f.transform, frames.swing(60, 72), size=size)
-            video.write_mp4(self.relight, lit, comment=comment)
+            film(self.relight, frames.relit(f.depth, f.albedo, f.transform, frames.swing(60, FRAMES), size=size))
         return written + self._films
 
 

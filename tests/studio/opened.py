@@ -21,9 +21,9 @@ WAIT = 900  # seconds that a busy machine may take; nothing waits longer than it
 class Studio:
     """A running studio; `ask` speaks to it as its own page does, unless told otherwise."""
 
-    def __init__(self, project: Path) -> None:
+    def __init__(self, project: Path, open: bool = False) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "lianpu", "studio", "--project", str(project), "--port", "0", "--no-open"],
+            [sys.executable, "-m", "lianpu", "studio", "--project", str(project), "--port", "0", "--open" if open else "--no-open"],
             stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
         assert self.process.stdout
@@ -37,7 +37,7 @@ class Studio:
     def enter(self) -> Studio:
         """Exchanges the link's token for the cookie."""
         answer, _ = self.ask("GET", self.link.removeprefix(self.origin), cookie="")
-        assert answer.status == 303, answer.status
+        assert answer.status == 200, answer.status
         self.cookie = str(answer.getheader("set-cookie")).partition(";")[0]
         return self
 
@@ -118,8 +118,8 @@ def wait_for(look: Callable[[], Any], seconds: float = WAIT) -> Any:
 
 
 @contextlib.contextmanager
-def studio(project: Path) -> Iterator[Studio]:
-    opened = Studio(project)
+def studio(project: Path, open: bool = False) -> Iterator[Studio]:
+    opened = Studio(project, open)
     try:
         yield opened
     finally:

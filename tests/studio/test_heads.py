@@ -82,6 +82,9 @@ def test_a_dropped_picture_of_a_head_comes_back(known):
         assert back["model"] == "tiny-lifter"
         assert back["recipe"]["subject"] == {"seed": 4, "label": "white", "truncation": 0.7}
     view = next(i for i in items(known, job) if "yaw" in i["name"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main(shlex.split(known.get(f"/api/library/{view['id']}")["command"])[1:])
+    assert ended.value.code == 0
     recipe = known.get(f"/api/library/{view['id']}")["recipe"]
     assert (recipe["yaw"], recipe["pitch"], recipe["roll"], recipe["light"]) == (-30, 10, 5, "0.5,-0.3,0.4,0.6")
 
@@ -103,6 +106,9 @@ def test_a_photograph_is_looked_for_once(known):
     assert "warrior.png --steps 6" in second["command"]
     assert kept.read_bytes() == before
     view = items(known, second)[0]
+    assert (
+        known.get(f"/api/library/{view['id']}")["command"] == second["command"]
+    )  # its file alone does not make it again
     _, content = known.ask("GET", f"/api/library/{view['id']}/picture")
     back = json.loads(known.ask("PUT", "/api/restore", content)[1])
     assert (back["same"], back["found"]) == (True, first["id"])
@@ -132,6 +138,26 @@ def test_a_search_is_stopped_and_continued(known):
     known.post(f"/api/jobs/{job['id']}/stop")
     assert known.ended(job["id"], "stopped")
     assert not items(known, job)
+
+
+@pytest.mark.parametrize(
+    ("wish", "frames_of_it"),
+    [
+        ({"kind": "walk", "model": "opera-mask-64", "stops": 24}, 576),
+        ({**HEAD, "turntable": True, "face": {"seed": 9}}, 72),
+    ],
+)
+def test_a_film_lets_others_in_and_can_be_stopped(known, wish, frames_of_it):
+    job = known.job(wish)
+    wait_for(lambda: known.get(f"/api/jobs/{job['id']}")["total"] == frames_of_it)
+    with page(known) as socket:
+        ask = {"kind": "paint", "model": "opera-mask-64", "subject": {"seed": 1}}
+        socket.send(frames.pack({"n": 7, "key": "paint", "ask": ask}))
+        assert frames.unpack(heard(socket, 7))[0]["ok"]
+    assert known.get(f"/api/jobs/{job['id']}")["state"] == "running"
+    known.post(f"/api/jobs/{job['id']}/stop")
+    known.ended(job["id"], "stopped")
+    assert not [i for i in items(known, job) if i["film"]]
 
 
 def test_a_face_that_is_none_is_refused(known):

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import json
+import os
 import shlex
+import threading
 import zipfile
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 import pytest
+from PIL import Image
+from pydantic import ValidationError
 
 from lianpu import api, cli, images, provenance
-from lianpu.studio import commands, wishes
+from lianpu.studio import commands, server, wishes
+from lianpu.studio.guard import Door
+from lianpu.studio.jobs import Jobs
 from lianpu.studio.project import Project, safe_name, safe_path
 from tests.studio.opened import WAIT, Studio, studio, wait_for
 
@@ -56,7 +64,10 @@ def test_masks_are_made_with_their_recipe_and_again_to_the_pixel(opened):
 
 def test_the_command_shown_makes_the_same_pixels(opened, tmp_path, monkeypatch):
     """ "same as": run by the command line itself."""
-    subjects = [{"seed": 21, "label": None}, {"seed": 22}, {"seed": 21, "morph_seed": 22, "morph": 0.3}]
+    subjects = [
+        {"seed": 21, "label": None}, {"seed": 22}, {"seed": 21, "morph_seed": 22, "morph": 0.3},
+        {"seed": 23, "mix_seed": 24}, {"seed": 23, "mix_seed": 24, "mix_from": 3, "label": "red", "truncation": 0.5},
+    ]  # fmt: skip
     job = opened.ended(opened.job({**MASKS, "subjects": subjects})["id"])
     out = str(opened.project / "jobs" / job["id"] / "out")
     for number, line in enumerate(job["command"].splitlines()):
@@ -69,6 +80,43 @@ def test_the_command_shown_makes_the_same_pixels(opened, tmp_path, monkeypatch):
     assert {hashlib.sha256(pixels(opened, item["id"]).tobytes()).hexdigest() for item in mine} == by_command
 
 
+def test_a_command_holds_in_any_folder(tmp_path):
+    with studio(Path(os.path.relpath(tmp_path / "p"))) as opened:
+        job = opened.enter().job({"kind": "draw", "count": 1})
+        assert str(tmp_path / "p" / "jobs" / job["id"] / "out") in shlex.split(job["command"])
+
+
+def test_a_class_may_be_called_what_a_model_may_call_it():
+    def wished(label):
+        return wishes.wish_of({"kind": "walk", "model": "abcd", "label": label})
+
+    for name in ("红脸", "-x", "a_b-1", "x" * 64):
+        assert wished(name)
+    for name in ("", "a b", "x/y", "x\n", "x" * 65):
+        with pytest.raises(ValidationError):
+            wished(name)
+
+
+def test_the_state_is_told_while_jobs_come_and_go(tmp_path):
+    app = server.create(Project(tmp_path), Door(1, tmp_path / "none")).app
+    jobs = app.state.jobs.all
+    jobs.update({str(n): {"said": []} for n in range(2000)})
+    state = next(route.endpoint for route in app.routes if route.path == "/api/state")
+    done = threading.Event()
+
+    def change():
+        while not done.wait(1e-4):
+            jobs[str(len(jobs))] = {"said": []}
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        assert all(len(state()["jobs"]) >= 2000 for _ in range(20))
+    finally:
+        done.set()
+        changing.join()
+
+
 def test_every_command_shown_is_one_that_lianpu_takes(opened, tmp_path):
     project = Project(tmp_path / "p")
     for wish in (
@@ -78,7 +126,8 @@ def test_every_command_shown_is_one_that_lianpu_takes(opened, tmp_path):
         {"kind": "train", "data": "abcd", "recipe": "tiny-32-ada", "kimg": 2},
         {"kind": "translate", "sketches": ["abcd"], "references": ["abcd"], "symmetric": "both", "palette": "lock"},
         {"kind": "translate", "sketches": ["abcd"], "references": ["abcd"], "symmetric": "left"},
-        {**MASKS, "subjects": [{"seed": 1, "mix_seed": 2, "mix_from": 3}]},
+        {**MASKS, "subjects": [{"seed": 1, "mix_seed": 2, "mix_from": 3, "label": "-x"}]},
+        {"kind": "build", "source": "abcd", "licence": "-", "origin": "x"},
         {"kind": "lift", "model": "abcd", "face": {"seed": 3}, "view": {"yaw": -30, "light": {"x": -1}}, "maps": ["depth"]},
         {"kind": "measure", "run": "abcd", "data": "abcd"},
         {"kind": "lift", "model": "abcd", "face": {"seed": 3}, "view": {"pitch": -5, "roll": -1}, "turntable": True},
@@ -115,6 +164,42 @@ def test_a_drawing_is_painted_and_dropped_back(opened):
     # the job's folder beside it keeps a copy, but a dropped file is a stranger: only kept files count
     assert again["same"] is None
     assert "is not found" in again["why"][0]
+
+
+def test_a_drawing_serves_whatever_its_name_and_format(opened):
+    starters, references = opened.starters()
+    ids = []
+    kinds = (("mask.jfif", "JPEG"), ("drawing", "PNG"), ("scan.tif", "TIFF"))
+    for (name, kind), starter in zip(kinds, starters, strict=False):
+        content = io.BytesIO()
+        Image.fromarray(images.decode(opened.ask("GET", f"/api/files/{starter}/picture")[1]).pixels).save(content, kind)
+        ids.append(json.loads(opened.ask("PUT", "/api/files?role=sketch", content.getvalue(), x_name=name)[1])["id"])
+        answer, _ = opened.ask("GET", f"/api/files/{ids[-1]}/picture")
+        assert answer.getheader("content-type") in ("image/jpeg", "image/png"), name  # what a browser shows
+    job = opened.ended(opened.job({"kind": "translate", "sketches": ids, "references": references[:1]})["id"])
+    assert len([i for i in named(opened).values() if i["job"] == job["id"] and not i["sheet"]]) == 3
+
+
+def test_what_a_job_needs_stays_until_it_has_ended_and_then_it_can_go(opened):
+    """The job goes on without: it has its own copies."""
+    starters, references = opened.starters()
+    lines = images.decode(opened.ask("GET", f"/api/files/{starters[0]}/picture")[1]).pixels
+    answer, body = opened.ask("PUT", "/api/files?role=sketch", images.encode_png(lines[::-1]), x_name="x.png")
+    assert answer.status == 201
+    sketch = json.loads(body)["id"]
+    masks = opened.ended(opened.job({"kind": "draw", "count": 1, "size": 64})["id"])
+    job = opened.job({"kind": "translate", "sketches": [sketch, *starters], "references": references})
+    build = opened.job({"kind": "build", "source": masks["id"], "size": 32})
+    for path in (f"/api/files/{sketch}", f"/api/files/{references[0]}", f"/api/jobs/{masks['id']}"):
+        assert opened.ask("DELETE", path)[0].status == 409, path
+    wait_for(lambda: opened.get(f"/api/jobs/{job['id']}")["done"] >= 1)
+    opened.post(f"/api/jobs/{job['id']}/stop")
+    opened.ended(job["id"], "stopped")
+    opened.ended(build["id"])
+    for path in (f"/api/files/{sketch}", f"/api/jobs/{masks['id']}"):
+        assert opened.ask("DELETE", path)[0].status == 200, path
+    opened.post(f"/api/jobs/{job['id']}/resume")
+    opened.ended(job["id"])
 
 
 def test_a_stranger_s_picture_brings_nothing_back(opened):
@@ -186,6 +271,19 @@ def test_material_is_looked_through_and_built(opened, drawn):
     (data,) = [d for d in opened.get("/api/state")["datasets"] if d["id"] == built["id"]]
     assert (data["title"], data["pictures"], data["rights"]["status"]) == ("mine", 14, "known")
     api.check(opened.project / "jobs" / built["id"] / "data").require()
+
+
+def test_no_file_of_a_source_takes_the_place_of_another(opened):
+    id = opened.post("/api/sources", {"title": "x"}, 201)["id"]
+    sent = (("a/m.zip", "zips/m.zip"), ("b/m.zip", "zips/m-2.zip"), ("a:b.png", "files/a_b.png"), ("a?b.png", "files/a_b-2.png"),
+            ("x", "files/x"), ("x/y.png", "files/x-2/y.png"), ("x-2", "files/x-2-2"), ("x/z.png", "files/x-2/z.png"))  # fmt: skip
+    for _ in range(2):  # the same once more changes nothing
+        for name, _ in sent:
+            answer, body = opened.ask("PUT", f"/api/sources/{id}/files", name.encode(), x_name=quote(name))
+            assert answer.status == 201, body
+    folder = opened.project / "sources" / id
+    assert {name: (folder / place).read_text() for name, place in sent} == {name: name for name, _ in sent}
+    assert opened.get("/api/sources")[-1]["files"] == len(sent)
 
 
 # ------------------------------------------------------------------------------------------------------- stopped and killed
@@ -276,6 +374,31 @@ def test_the_queue_has_an_end(opened):
     wait_for(lambda: all(j["state"] not in ("queued", "running") for j in opened.get("/api/state")["jobs"]))
 
 
+def test_a_job_whose_end_cannot_be_written_does_not_silence_the_studio(opened):
+    job = opened.job({**MASKS, "subjects": [{"seed": s} for s in range(100, 140)]})
+    note = opened.project / "jobs" / job["id"] / "job.json"
+    wait_for(lambda: opened.get(f"/api/jobs/{job['id']}")["done"] >= 1)
+    note.unlink()
+    (note / "in the way").mkdir(parents=True)
+    assert "cannot write job.json" in opened.ended(job["id"])["error"]["what"]
+    assert opened.ended(opened.job({**MASKS, "subjects": [{"seed": 1}]})["id"])["error"] is None
+    assert opened.ask("DELETE", f"/api/jobs/{job['id']}")[0].status == 200
+
+
+def test_a_job_whose_worker_cannot_be_started_fails(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.executable", "/nowhere")
+
+    async def tried() -> dict:
+        jobs = Jobs(Project(tmp_path))
+        job = jobs.add(wishes.wish_of({**MASKS, "subjects": [{"seed": 1}]}))
+        await asyncio.sleep(1)
+        return job
+
+    job = asyncio.run(tried())
+    assert job["state"] == "failed"
+    assert "cannot be started" in job["error"]["what"]
+
+
 @pytest.mark.slow
 def test_training_is_paused_by_a_snapshot_and_goes_on(opened, drawn):
     id = opened.post("/api/sources", {"title": "train"}, 201)["id"]
@@ -287,7 +410,8 @@ def test_training_is_paused_by_a_snapshot_and_goes_on(opened, drawn):
     wait_for(lambda: opened.get(f"/api/jobs/{job['id']}").get("status", {}).get("images", 0) > 200)
     masks = opened.ended(opened.job({**MASKS, "subjects": [{"seed": 4}]})["id"])  # meanwhile, masks are made
     assert masks["state"] == "done"
-    opened.post(f"/api/jobs/{job['id']}/stop")
+    for _ in range(3):  # whoever is impatient loses nothing
+        opened.post(f"/api/jobs/{job['id']}/stop")
     opened.ended(job["id"], "stopped")
     run = opened.project / "jobs" / job["id"] / "run"
     seen = api.inspect(run)
@@ -380,3 +504,20 @@ def test_pictures_of_a_job_are_whole_or_not_there(tmp_path):
         images.encode_png(images.of_lines(__import__("numpy").zeros((8, 8))), provenance.png_text({"verb": "x"}))
     )
     assert [r["name"] for r in project.results()] == ["x.png"]
+
+
+def test_what_was_being_removed_when_the_power_went_is_gone(tmp_path):
+    project = Project(tmp_path)
+    id = "20250101-000000-000000-aaaaaaaa"
+    for kind, note in (("jobs", "job.json"), ("sources", "source.json")):
+        dying = tmp_path / kind / f".partial-dying-{id}"
+        (dying / "out").mkdir(parents=True)
+        (dying / "out" / "x.png").write_bytes(b"picture")
+        (dying / note).write_text(json.dumps({"id": id, "kind": "draw", "state": "done"}))
+    (tmp_path / ".again-x").mkdir()
+    going = tmp_path / "jobs" / id / "out" / "x.png"
+    going.parent.mkdir(parents=True)
+    going.symlink_to("nowhere")  # listed, and then not there
+    assert not [*project.jobs(), *project.sources(), *project.results()]
+    project.tidy()
+    assert not list(tmp_path.rglob(".*"))

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from lianpu.studio.project import Project
 from lianpu.studio.wishes import (
@@ -28,12 +29,26 @@ from lianpu.studio.wishes import (
     Wish,
 )
 
-__all__ = ["command", "teach"]
+__all__ = ["again", "command", "teach"]
+
+CPU = ("--device", "cpu")  # on which the studio does all but training
 
 
 def command(wish: Wish | Live, project: Project, out: Path | None = None) -> str:
     """One line for the shell, or several where one command does not do it. out: the job's folder, if it has one."""
     return "\n".join(shlex.join(map(str, words)) for words in _lines(wish, project, out))
+
+
+def again(path: Path, recipe: dict[str, Any], project: Project) -> str:
+    """The command that makes a result again and compares; "" where its file does not say enough for that."""
+    verb = recipe.get("verb")
+    if path.suffix != ".png" or verb not in ("generate", "sample", "translate", "lift"):
+        return ""
+    if verb == "lift" and "subject" not in recipe:  # found in a photograph
+        return ""
+    id = project.model_of(recipe)
+    model = ["--model", _model(project, id)] if id else []
+    return shlex.join(["lianpu", "inspect", str(path), "--rerun", *model, *CPU])
 
 
 def teach(project: Project) -> str:
@@ -52,7 +67,7 @@ def _lines(wish: Wish | Live, project: Project, out: Path | None) -> Iterator[li
             yield _generate(project, wish.model, [wish.subject], here)
         case Walk():
             words = ["lianpu", "generate", _model(project, wish.model), "--seed", wish.seed]
-            words += ["--truncation", f"{wish.truncation:g}", *_class(wish.label), "--stops", wish.stops]
+            words += ["--truncation", f"{wish.truncation:g}", *_class(wish.label), "--stops", wish.stops, *CPU]
             yield [*words, "--walk", out / "out" / "walk.mp4" if out else "walk.mp4"]
         case Draw():
             words = ["lianpu", "data", "sample", "masks", "--to", out / "out" if out else "masks", "-n", wish.count]
@@ -81,7 +96,7 @@ def _lines(wish: Wish | Live, project: Project, out: Path | None) -> Iterator[li
                 "--against",
                 project.dataset(wish.data) or wish.data,
             ]
-            yield [*words, "--metrics", "all", "-n", wish.n]
+            yield [*words, "--metrics", "all", "-n", wish.n, *CPU]
 
 
 def _series(subjects: list[Subject]) -> Iterator[list[Subject]]:
@@ -100,12 +115,12 @@ def _generate(project: Project, model: str, subjects: list[Subject], here: list[
     s = subjects[0]
     words: list[object] = ["lianpu", "generate", _model(project, model)]
     if s.mix_seed is not None:
-        words += ["--mix", s.seed, s.mix_seed, *([] if s.mix_from is None else ["--mix-from", s.mix_from])]
+        words += ["--mix", s.seed, s.mix_seed, "--alone", *([] if s.mix_from is None else ["--mix-from", s.mix_from])]
     elif s.morph_seed is not None:
         words += ["--morph", s.seed, s.morph_seed, "--at", f"{0.5 if s.morph is None else s.morph:g}"]
     else:
         words += ["-n", len(subjects), "--seed", s.seed]
-    return [*words, "--truncation", f"{s.truncation:g}", *_class(s.label), *here]
+    return [*words, "--truncation", f"{s.truncation:g}", *_class(s.label), *CPU, *here]
 
 
 def _translate(project: Project, wish: Translate | Colour, out: Path | None, here: list[object]) -> list[object]:
@@ -123,7 +138,7 @@ def _translate(project: Project, wish: Translate | Colour, out: Path | None, her
         words += ["--symmetric"]
     elif wish.symmetric != "off":
         words += ["--lead", wish.symmetric]
-    return [*words, *here]
+    return [*words, *CPU, *here]
 
 
 def _face(project: Project, model: str, face: Face) -> list[object]:
@@ -131,8 +146,8 @@ def _face(project: Project, model: str, face: Face) -> list[object]:
         model, face = project.found(face.found) or (model, face)
     words: list[object] = ["lianpu", "lift", _model(project, model)]
     if face.seed is not None:
-        return [*words, "--seed", face.seed, *_class(face.label), "--truncation", f"{face.truncation:g}"]
-    words += [project.file(face.picture or "") or "photograph.png", "--steps", face.steps]
+        return [*words, "--seed", face.seed, *_class(face.label), "--truncation", f"{face.truncation:g}", *CPU]
+    words += [project.file(face.picture or "") or "photograph.png", "--steps", face.steps, *CPU]
     return words + ([] if face.crop == "auto" else ["--crop", face.crop])
 
 
@@ -172,7 +187,7 @@ def _build(project: Project, wish: Build, out: Path | None) -> list[object]:
     if wish.sketches:
         words += ["--sketches", wish.sketches]
     if wish.licence and wish.origin:
-        words += ["--rights", f"{wish.licence}; {wish.origin}"]
+        words += [f"--rights={wish.licence}; {wish.origin}"]
     return [*words, *["--allow-unknown-rights"] * wish.allow_unknown_rights]
 
 
@@ -181,4 +196,4 @@ def _model(project: Project, id: str) -> str:
 
 
 def _class(label: str | None) -> list[object]:
-    return ["--class", label] if label else []
+    return [f"--class={label}"] if label else []  # which may begin with a hyphen

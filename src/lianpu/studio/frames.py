@@ -8,9 +8,9 @@ import json
 import struct
 from typing import Any, BinaryIO
 
-__all__ = ["LARGEST", "pack", "read", "unpack", "write"]
+from lianpu.errors import LianpuError
 
-LARGEST = 96 << 20  # bytes
+__all__ = ["failure", "pack", "read", "unpack", "write"]
 
 
 def pack(head: dict[str, Any], body: bytes = b"") -> bytes:
@@ -48,3 +48,17 @@ def read(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
     (length,) = struct.unpack(">I", start)
     frame = stream.read(length)
     return unpack(frame) if len(frame) == length else None
+
+
+def failure(error: BaseException) -> dict[str, Any]:
+    """An error as the browser shows it: three lines and the class it belongs to."""
+    if isinstance(error, LianpuError):
+        return {"what": error.what, "where": error.where, "fix": error.fix, "code": error.exit_code}
+    if isinstance(error, MemoryError):
+        return {
+            "what": "there is not enough memory on this machine.",
+            "where": "",
+            "fix": "Close other programs.",
+            "code": 5,
+        }
+    return {"what": f"{type(error).__name__}: {error}", "where": "", "fix": "This is a bug in lianpu.", "code": 1}

@@ -41,6 +41,9 @@ HEADERS = [
 CLOSED_PAGE = """<!doctype html><html lang="zh"><meta charset="utf-8"><title>lianpu 脸谱</title>
 <body><h1>lianpu 脸谱</h1><p>请用终端里显示的新链接打开工作室。每个链接只能用一次。</p>
 <p lang="en">Open the studio with the newest link in the terminal. Each link works once.</p></body></html>"""
+ON = """<!doctype html><html lang="zh"><meta charset="utf-8"><title>lianpu 脸谱</title>
+<meta http-equiv="refresh" content="0;url={}"></html>"""
+"""Leads on. After a redirect the browser would keep back the cookie of a visit that began in a file; what a page leads to, it began."""
 
 
 class Door:
@@ -85,10 +88,18 @@ class Door:
         self.sessions = [each for each in self.sessions if each != digest]
         self._remember()
 
+    def page(self, path: Path) -> None:
+        """Writes a page that only its user can read and that leads to the link: a browser's command line is for all to see."""
+        _write_private(path, ON.format(self.link))
+
     def _remember(self) -> None:
-        with files.new_file(self.memory) as temporary:
-            temporary.touch(mode=0o600)
-            temporary.write_text(json.dumps(self.sessions))
+        _write_private(self.memory, json.dumps(self.sessions))
+
+
+def _write_private(path: Path, text: str) -> None:
+    with files.new_file(path) as temporary:
+        temporary.touch(mode=0o600)
+        temporary.write_text(text, "utf-8")
 
 
 def _hash(value: str) -> str:
@@ -155,12 +166,12 @@ class Guard:
         safe = method in ("GET", "HEAD")
         if (origin is None and not safe) or (origin is not None and origin != f"http://{one[b'host']}"):
             raise Refused(403, "The request comes from another page.")
+        if method == "GET" and scope["path"] == "/" and b"token=" in scope["query_string"]:
+            return None  # from wherever it comes: who knows the token may enter
         if one.get(b"sec-fetch-site", "none") not in ("same-origin", "none"):
             raise Refused(403, "The request comes from another site.")
         if method == "POST" and one.get(b"content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise Refused(415, "Only application/json is read.")
-        if method == "GET" and scope["path"] == "/" and b"token=" in scope["query_string"]:
-            return None
         value = _cookie(one.get(b"cookie", ""), self.door.cookie)
         if not value or not self.door.knows(value):
             raise Refused(401, CLOSED_PAGE if safe else "No session.")
@@ -170,24 +181,21 @@ class Guard:
         """A token for a cookie, and on to the address without it."""
         token = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         value = self.door.exchange(token)
-        if value is None:
-            return await _say(send, 401, CLOSED_PAGE)
-        cookie = f"{self.door.cookie}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000"
-        await send(
-            {
-                "type": "http.response.start", "status": 303,
-                "headers": [(b"location", b"/"), (b"set-cookie", cookie.encode()), (b"content-length", b"0")],
-            }
-        )  # fmt: skip
-        await send({"type": "http.response.body", "body": b""})
+        if value is not None:
+            cookie = f"{self.door.cookie}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000"
+            return await _say(send, 200, ON.format("/"), (b"set-cookie", cookie.encode()))
+        held = next((v.decode("latin-1") for k, v in scope["headers"] if k.lower() == b"cookie"), "")
+        inside = self.door.knows(_cookie(held, self.door.cookie))  # a used link, opened again where it was used
+        await (_say(send, 200, ON.format("/")) if inside else _say(send, 401, CLOSED_PAGE))
 
     async def _limited(self, scope: dict[str, Any], receive: Any) -> Any:
         """`receive` with a cap on bytes and on time. All but uploads are read whole, before anything else happens."""
         upload = scope["method"] == "PUT"
+        zips = scope["path"].startswith("/api/sources/")
         headers = {k.lower(): v for k, v in scope["headers"]}
         cap = JSON_CAP
         if upload:
-            cap = ZIP_CAP if headers.get(b"content-type") == b"application/zip" else UPLOAD_CAP
+            cap = ZIP_CAP if zips and headers.get(b"content-type") == b"application/zip" else UPLOAD_CAP
         if b"transfer-encoding" not in headers:
             declared = headers.get(b"content-length", b"0")
             if not declared.isdigit():
@@ -237,9 +245,9 @@ def _cookie(text: str, name: str) -> str:
     return ""
 
 
-async def _say(send: Any, status: int, text: str) -> None:
+async def _say(send: Any, status: int, text: str, *more: tuple[bytes, bytes]) -> None:
     kind = b"text/html; charset=utf-8" if text.startswith("<") else b"text/plain; charset=utf-8"
     body = text.encode()
-    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), (b"connection", b"close")]
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), (b"connection", b"close"), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import struct
 import subprocess
@@ -58,16 +59,23 @@ class Hand:
                     options["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP  # type: ignore[attr-defined]
                 else:
                     options["start_new_session"] = True  # Ctrl-C in the terminal is ours to pass on
-                self.process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "lianpu.studio.worker", str(self.project.path),
-                    stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, **options,
-                )  # fmt: skip
+                try:
+                    self.process = await asyncio.create_subprocess_exec(
+                        sys.executable, "-m", "lianpu.studio.worker", str(self.project.path),
+                        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, **options,
+                    )  # fmt: skip
+                except OSError as error:
+                    raise ResourceError(
+                        f"the worker cannot be started: {error.strerror}.",
+                        sys.executable,
+                        "Close other programs, then try again.",
+                    ) from error
                 self.listening = asyncio.create_task(self._listen(self.process))
             return self.process
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        try:
             while True:
                 (length,) = struct.unpack(">I", await process.stdout.readexactly(4))
                 head, body = frames.unpack(await process.stdout.readexactly(length))
@@ -76,16 +84,22 @@ class Hand:
                         future.set_result((head, body))
                 else:
                     self.heard(head)
-        await process.wait()
-        for future in self.asked.values():
-            if not future.done():
-                future.set_exception(
-                    ResourceError("the worker was stopped.", "", "Try again: it has been started anew.")
-                )
-        self.asked.clear()
-        if self.process is process:
-            self.process = None
-        self.lost(self)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        except Exception:
+            process.kill()  # nobody listens to it any more
+            raise
+        finally:
+            await process.wait()
+            for future in self.asked.values():
+                if not future.done():
+                    future.set_exception(
+                        ResourceError("the worker was stopped.", "", "Try again: it has been started anew.")
+                    )
+            self.asked.clear()
+            if self.process is process:
+                self.process = None
+            self.lost(self)
 
     async def tell(self, head: dict[str, Any], body: bytes = b"") -> None:
         process = await self._started()
@@ -124,7 +138,7 @@ class Hand:
             process.kill()
             await process.wait()
         if self.listening:
-            await self.listening
+            await asyncio.wait([self.listening])
 
 
 class Jobs:
@@ -143,7 +157,7 @@ class Jobs:
         for job in project.jobs():
             if job["state"] == "running":
                 job |= {"state": "interrupted", "ended": time.time()}
-                project.write_job(job)
+                self._changed(job)
             self.all[job["id"]] = job
 
     # ---------------------------------------------------------------------------------------------------------- asking
@@ -173,7 +187,7 @@ class Jobs:
             raise UsageError("this job is under way already.")
         if sum(j["state"] == "queued" for j in self.all.values()) >= FULL:
             raise Full(f"{FULL} jobs wait already.", "", "Wait until some are done, or remove some.")
-        job |= {"state": "queued", "error": None, "done": 0}
+        job |= {"state": "queued", "queued": time.time(), "error": None, "done": 0}
         self._changed(job)
         self.go_on()
         return job
@@ -188,14 +202,22 @@ class Jobs:
             await self.running[id].tell({"do": "stop", "id": id})
         return job
 
-    def remove(self, id: str) -> None:
+    async def remove(self, id: str) -> None:
         """Removes a job and all it made."""
         job = self._find(id)
         if job["state"] in OPEN:
             raise UsageError("this job is under way.", "", "Stop it first.")
-        files.remove(self.project.path / "jobs" / id)
         del self.all[id]
+        try:
+            await asyncio.to_thread(files.remove, self.project.path / "jobs" / id)
+        except ResourceError:
+            self.all[id] = job
+            raise
         self._send({"event": "removed", "id": id})
+
+    def uses(self, id: str) -> bool:
+        """Whether the wish of a job that waits or runs names this file, material, job or model."""
+        return any(job["state"] in OPEN and f'"{id}"' in json.dumps(job["wish"]) for job in self.all.values())
 
     def _find(self, id: str) -> dict[str, Any]:
         if id not in self.all:
@@ -217,8 +239,13 @@ class Jobs:
                 job |= {"state": "running", "started": time.time(), "said": []}
                 self._changed(job)
                 asked = {k: job[k] for k in ("id", "kind", "wish")}
-                task = asyncio.get_running_loop().create_task(hand.tell({"do": "job", "job": asked}))
-                task.add_done_callback(lambda t: t.exception())
+                asyncio.get_running_loop().create_task(self._give(hand, asked))
+
+    async def _give(self, hand: Hand, asked: dict[str, Any]) -> None:
+        try:
+            await hand.tell({"do": "job", "job": asked})
+        except ResourceError as error:
+            self._ended(self.all[asked["id"]], {"state": "failed", "error": frames.failure(error)})
 
     def _heard(self, head: dict[str, Any]) -> None:
         if head["of"] != "job" or (job := self.all.get(head["id"])) is None:
@@ -257,7 +284,10 @@ class Jobs:
             self._ended(self.all[id], {"state": "interrupted"})
 
     def _changed(self, job: dict[str, Any]) -> None:
-        self.project.write_job(job)
+        try:
+            self.project.write_job(job)
+        except ResourceError as error:  # it goes on without; what is on the disk is only older
+            job["error"] = job.get("error") or frames.failure(error)
         self._tell(job)
 
     # --------------------------------------------------------------------------------------------------------- hearing
@@ -279,7 +309,7 @@ class Jobs:
 
 
 def shown(job: dict[str, Any]) -> dict[str, Any]:
-    """A job as the browser sees it: long wishes are shortened."""
+    """A job as the browser sees it: with the newest of what was said."""
     return job | {"said": job["said"][-20:]}
 
 

@@ -10,13 +10,17 @@ An id is a word the studio made; nothing that comes from outside is ever joined 
 
 from __future__ import annotations
 
+import contextlib
+import filecmp
 import hashlib
 import json
+import os
 import re
 import secrets
 import shutil
 import time
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +34,7 @@ __all__ = ["Project", "new_id", "safe_name"]
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
 SHIPPED = Path(__file__).parents[1] / "models"  # checkpoint.SHIPPED, without torch: only the worker loads that
 PICTURES = (".png", ".mp4")
+MAGIC = {images.PNG_MAGIC: "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"BM": "image/bmp"}
 FOUND = "face.safetensors"  # what a job has found in a photograph
 ROLES = ("sketch", "reference", "photo")  # of kept files; their ids begin with s, r and p
 
@@ -70,10 +75,17 @@ class Project:
                 (self.path / name).mkdir(parents=True, exist_ok=True)
 
     def tidy(self) -> None:
-        """Removes what was being received when a studio ended. For the one that begins: the worker opens the project too, while its server
-        receives files.
+        """Removes what was being received, made or removed when a studio ended. For the one that begins: the worker opens the project too,
+        while its server receives files.
         """
-        files.remove_partial(self.path / "files")
+        for folder in (self.path, *(self.path / kind for kind in ("files", "sources", "jobs"))):
+            files.remove_partial(folder)
+        for left in (*self.path.glob(".again-*"), *self.path.glob(".starters-*")):
+            shutil.rmtree(left, ignore_errors=True)
+
+    def _all(self, kind: str) -> list[Path]:
+        """The folders of every id; others are on their way in or out."""
+        return sorted(p for p in (self.path / kind).iterdir() if ID.fullmatch(p.name))
 
     def _of(self, kind: str, id: str) -> Path | None:
         """The folder of an id that exists."""
@@ -137,12 +149,12 @@ class Project:
         files.atomic_write(self.path / "sources" / id / "source.json", json.dumps(about, ensure_ascii=False))
 
     def sources(self) -> list[dict[str, Any]]:
-        found = [a for p in sorted((self.path / "sources").glob("*/source.json")) if (a := _json(p))]
+        found = [a for folder in self._all("sources") if (a := _json(folder / "source.json"))]
         return [{**a, "files": self.source_files(a["id"])} for a in found]
 
     def source_files(self, id: str) -> int:
         folder = self._of("sources", id)
-        return sum(p.is_file() for sub in ("files", "zips") for p in (folder / sub).rglob("*")) if folder else 0
+        return sum(len(n) for sub in ("files", "zips") for *_, n in os.walk(folder / sub)) if folder else 0
 
     def source(self, id: str) -> Path | None:
         return self._of("sources", id)
@@ -156,14 +168,21 @@ class Project:
         job = self.job_folder(id)
         return [job / "out"] if job and (job / "out").is_dir() else []
 
-    def source_place(self, id: str, name: str) -> Path:
-        """Where a received file of this name goes; zips lie apart."""
-        folder = self._of("sources", id)
-        assert folder is not None
-        parts = safe_path(name)
-        if parts[-1].lower().endswith(".zip"):
-            return folder / "zips" / parts[-1]
-        return folder.joinpath("files", *parts)
+    def keep_material(self, id: str, incoming: Path, name: str) -> Path | None:
+        """Takes a received file into a source, zips apart; None if that is gone. What is there already is never replaced: another file of
+        the same name gets a number.
+        """
+        place = self._of("sources", id)
+        if place is None:
+            return None
+        *above, last = safe_path(name)
+        for part in ["zips"] if last.lower().endswith(".zip") else ["files", *above]:
+            place = _unused(place / part, Path.is_dir)
+        place = _unused(place / last, lambda p: p.is_file() and filecmp.cmp(p, incoming, shallow=False))
+        with files.writing(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(incoming, place)
+        return place
 
     # ---------------------------------------------------------------------------------------------------------- jobs
 
@@ -171,7 +190,7 @@ class Project:
         return self._of("jobs", id)
 
     def jobs(self) -> list[dict[str, Any]]:
-        return [j for p in sorted((self.path / "jobs").glob("*/job.json")) if (j := _json(p))]
+        return [j for folder in self._all("jobs") if (j := _json(folder / "job.json"))]
 
     def write_job(self, job: dict[str, Any]) -> None:
         files.atomic_write(self.path / "jobs" / job["id"] / "job.json", json.dumps(job, ensure_ascii=False, indent=1))
@@ -196,7 +215,7 @@ class Project:
 
     def found_faces(self) -> list[tuple[str, Path]]:
         """All of them, with their jobs' ids."""
-        return [(path.parent.name, path) for path in sorted((self.path / "jobs").glob(f"*/{FOUND}"))]
+        return [(folder.name, folder / FOUND) for folder in self._all("jobs") if (folder / FOUND).is_file()]
 
     def found(self, id: str) -> tuple[str, Face] | None:
         """By which model, in which photograph and how a job has found its face."""
@@ -240,28 +259,35 @@ class Project:
         """What `api.load` takes for an id: a shipped model's name, the matcher, or the folder of a run."""
         if not ID.fullmatch(id):
             return None
-        if id == "matcher" or (SHIPPED / id / "model.json").is_file():
-            return id
         job = self.job_folder(id)
         for place in (self._of("models", id), job and job / "run"):
             if place and ((place / "model.json").is_file() or (place / "model" / "model.json").is_file()):
                 return str(place)
-        return None
+        return id if id == "matcher" or (SHIPPED / id / "model.json").is_file() else None
+
+    def model_of(self, recipe: dict[str, Any]) -> str | None:
+        """The id of the model that a recipe names by its SHA-256."""
+        made_by = recipe.get("model")
+        sha256 = made_by.get("sha256") if isinstance(made_by, dict) else None
+        return next((m["id"] for m in self.models() if sha256 and m.get("sha256") == sha256), None)
 
     # ------------------------------------------------------------------------------------------------------- library
 
     def results(self) -> list[dict[str, Any]]:
         """Every picture and film that jobs made, newest first: the files themselves, so that none is ever lost from a list."""
         found = []
-        for folder in (self.path / "jobs").glob("*/out"):
-            for path in folder.iterdir():
-                if path.suffix in PICTURES and not path.name.startswith("."):
+        for folder in self._all("jobs"):
+            for name in next(os.walk(folder / "out"), ("", [], []))[2]:  # which passes by what is just being removed
+                path = folder / "out" / name
+                if path.suffix not in PICTURES or name.startswith("."):
+                    continue
+                with contextlib.suppress(FileNotFoundError):
                     status = path.stat()
                     found.append(
                         {
-                            "id": f"{folder.parent.name}-{item_key(path.name)}", "job": folder.parent.name, "name": path.name,
-                            "made": status.st_mtime, "film": path.suffix == ".mp4", "sheet": path.name.startswith("sheet-"),
-                            "svg": svg_of(path).is_file(), "bytes": status.st_size,
+                            "id": f"{folder.name}-{item_key(name)}", "job": folder.name, "name": name, "made": status.st_mtime,
+                            "film": path.suffix == ".mp4", "sheet": name.startswith("sheet-"), "svg": svg_of(path).is_file(),
+                            "bytes": status.st_size,
                         }
                     )  # fmt: skip
         return sorted(found, key=lambda r: (r["made"], r["name"]), reverse=True)
@@ -275,9 +301,24 @@ class Project:
         return next((p for p in (folder / "out").iterdir() if p.suffix in PICTURES and item_key(p.name) == key), None)
 
 
+def _unused(path: Path, fits: Callable[[Path], bool]) -> Path:
+    """The path if nothing is there, or something that fits; else with the first number of which that is so."""
+    own, number = path, 2
+    while path.exists() and not fits(path):
+        path, number = own.with_name(f"{own.stem}-{number}{own.suffix}"), number + 1
+    return path
+
+
 def svg_of(path: Path) -> Path:
     """Where the drawing of a drawn mask lies."""
     return path.parent / "svg" / f"{path.stem}.svg"
+
+
+def media_type(start: bytes) -> str | None:
+    """What a picture that every browser shows is by its first bytes; None for any other file."""
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)
 
 
 def item_key(name: str) -> str:

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import secrets
-import shlex
 import socket
 import threading
 import webbrowser
@@ -32,7 +31,7 @@ from lianpu.errors import DataError, LianpuError, ResourceError
 from lianpu.studio import commands, frames
 from lianpu.studio.guard import Door, Guard, Refused
 from lianpu.studio.jobs import Full, Jobs, require_there, shown
-from lianpu.studio.project import ROLES, Project, recipe_of, svg_of
+from lianpu.studio.project import ROLES, Project, media_type, recipe_of, svg_of
 from lianpu.studio.wishes import live_of, wish_of
 
 __all__ = ["create", "serve"]
@@ -42,7 +41,6 @@ TYPES = {
     ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml", ".png": "image/png", ".woff2": "font/woff2",
 }  # fmt: skip
-MAGIC = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"BM": "image/bmp"}
 SOCKETS = 32
 PENDING = 128  # live requests that one page may have waiting
 FRAME = 8 << 20  # bytes of one WebSocket message
@@ -124,15 +122,18 @@ def _there(value: Any) -> Any:
     return value
 
 
+def _require_unused(jobs: Jobs, id: str) -> None:
+    if jobs.uses(id):
+        raise HTTPException(409, "a job that waits or runs uses this: stop it first.")
+
+
 def _refused(error: dict[str, Any]) -> HTTPException | LianpuError:
     return DataError(error["what"], error["where"], error["fix"])
 
 
 def _picture(content: bytes, *, name: str = "") -> Response:
     """A picture by what its first bytes say; a name makes it a download."""
-    kind = next((kind for magic, kind in MAGIC.items() if content.startswith(magic)), None)
-    if kind is None and content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        kind = "image/webp"
+    kind = media_type(content)
     headers = {"cache-control": "private, max-age=31536000, immutable"}
     if kind is None or name:
         headers["content-disposition"] = f"attachment; filename*=utf-8''{_quoted(name or 'file')}"
@@ -174,9 +175,9 @@ def _state(app: FastAPI, project: Project, jobs: Jobs) -> None:
     @app.get("/api/state")
     def state() -> dict[str, Any]:
         return {
-            "version": __version__, "project": project.path.resolve().name, "folder": str(project.path.resolve()),
+            "version": __version__, "project": project.path.name, "folder": str(project.path),
             "teach": commands.teach(project), "models": project.models(), "datasets": project.datasets(), "recipes": _recipes(),
-            "jobs": [shown(job) for job in jobs.all.values()],
+            "jobs": [shown(job) for job in list(jobs.all.values())],
         }  # fmt: skip
 
     @app.post("/api/jobs", status_code=201)
@@ -214,7 +215,8 @@ def _state(app: FastAPI, project: Project, jobs: Jobs) -> None:
         job = _there(jobs.all.get(id))
         if job["state"] in ("queued", "running"):
             raise HTTPException(409, "this job is under way: stop it first.")
-        jobs.remove(id)
+        _require_unused(jobs, id)
+        await jobs.remove(id)
         return {}
 
     @app.get("/api/jobs/{id}/run")
@@ -316,8 +318,15 @@ def _files(app: FastAPI, project: Project, jobs: Jobs) -> None:
         return about
 
     @app.get("/api/files/{id}/picture")
-    def picture(id: str) -> Response:
-        return _picture(images.read_bytes(_there(project.file(id))))
+    async def picture(id: str) -> Response:
+        """What was kept, as a PNG where a browser would not show it."""
+        path = _there(project.file(id))
+        content = await asyncio.to_thread(images.read_bytes, path)
+        if media_type(content) is None:
+            said, content = await jobs.worker.live({"kind": "show", "path": str(path)})
+            if not said["ok"]:
+                raise _refused(said["error"])
+        return _picture(content)
 
     @app.get("/api/files/{id}/thumb")
     def thumb(id: str) -> Response:
@@ -328,6 +337,7 @@ def _files(app: FastAPI, project: Project, jobs: Jobs) -> None:
     @app.delete("/api/files/{id}")
     async def remove(id: str) -> dict[str, Any]:
         _there(project.file(id))
+        _require_unused(jobs, id)
         project.remove_file(id)
         (project.path / "files" / f"{id}.thumb.png").unlink(missing_ok=True)
         return {}
@@ -351,6 +361,9 @@ def _files(app: FastAPI, project: Project, jobs: Jobs) -> None:
 
 
 def _sources(app: FastAPI, project: Project, jobs: Jobs) -> None:
+    held: dict[str, int] = {}  # files of each source that received some
+    naming = asyncio.Lock()  # from finding a free name to taking it
+
     @app.get("/api/sources")
     def listed() -> list[dict[str, Any]]:
         return project.sources()
@@ -363,17 +376,18 @@ def _sources(app: FastAPI, project: Project, jobs: Jobs) -> None:
     @app.put("/api/sources/{id}/files", status_code=201)
     async def put(request: Request, id: str) -> dict[str, Any]:
         _there(project.source(id))
-        if project.source_files(id) >= SOURCE_FILES:
+        if held.get(id, SOURCE_FILES) >= SOURCE_FILES:  # unknown, or counted with what came twice
+            held[id] = await asyncio.to_thread(project.source_files, id)
+        if held[id] >= SOURCE_FILES:
             raise HTTPException(413, f"more than {SOURCE_FILES} files.")
         path, _ = await _received(request, project, empty=True)  # an empty file is for the quarantine to tell of
-        place = project.source_place(id, _name_of(request))
         try:
-            with files.writing(place):
-                place.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(path, place)
+            async with naming:
+                place = await asyncio.to_thread(project.keep_material, id, path, _name_of(request))
         finally:
             path.unlink(missing_ok=True)
-        return {"name": place.name}
+        held[id] += 1
+        return {"name": _there(place).name}
 
     @app.get("/api/sources/{id}")
     def rows(id: str) -> dict[str, Any]:
@@ -391,9 +405,8 @@ def _sources(app: FastAPI, project: Project, jobs: Jobs) -> None:
     @app.delete("/api/sources/{id}")
     async def remove(id: str) -> dict[str, Any]:
         folder = _there(project.source(id))
-        if any(j["state"] in ("queued", "running") and j["wish"].get("source") == id for j in jobs.all.values()):
-            raise HTTPException(409, "a job uses this material: stop it first.")
-        files.remove(folder)
+        _require_unused(jobs, id)
+        await asyncio.to_thread(files.remove, folder)
         return {}
 
 
@@ -447,10 +460,10 @@ def _library(app: FastAPI, project: Project, jobs: Jobs) -> None:
     @app.get("/api/library/{id}")
     def one(id: str) -> dict[str, Any]:
         path = _there(project.result(id))
-        job = jobs.all.get(path.parent.parent.name, {})
+        job, recipe = jobs.all.get(path.parent.parent.name, {}), recipe_of(path)
         return {
-            "id": id, "name": path.name, "recipe": recipe_of(path), "job": job.get("id"), "made": path.stat().st_mtime,
-            "svg": svg_of(path).is_file(), "command": f"lianpu inspect {shlex.quote(str(path))} --rerun",
+            "id": id, "name": path.name, "recipe": recipe, "job": job.get("id"), "made": path.stat().st_mtime,
+            "svg": svg_of(path).is_file(), "command": commands.again(path, recipe, project) or job.get("command", ""),
             "made_by": job.get("command", ""), "beside": [p.name for p in project.beside(path.parent.parent.name)],
         }  # fmt: skip
 
@@ -573,8 +586,7 @@ class _Page:
                 told = {"what": "this request is not understood.", "where": where, "fix": first["msg"], "code": 2}
                 said, content = {"n": number, "ok": False, "error": told}, b""
             except LianpuError as error:
-                told = {"what": error.what, "where": error.where, "fix": error.fix, "code": error.exit_code}
-                said, content = {"n": number, "ok": False, "error": told}, b""
+                said, content = {"n": number, "ok": False, "error": frames.failure(error)}, b""
             await self._send(said, content)
 
     async def tell(self, news: asyncio.Queue[dict[str, Any]]) -> None:
@@ -594,6 +606,7 @@ def serve(folder: Path, *, port: int = 7878, browser: bool = True, say: Callable
     say: told the link that opens the studio, and a new one whenever that was used. Raises ResourceError where the port or the project is
     taken.
     """
+    folder = folder.resolve()  # so that commands shown hold anywhere
     if not (STATIC / "index.html").is_file():
         raise ResourceError("the studio's page is not built.", str(STATIC), "Run: make studio")
     project = Project(folder)
@@ -624,11 +637,13 @@ def serve(folder: Path, *, port: int = 7878, browser: bool = True, say: Callable
         access_log=False, server_header=False, proxy_headers=False, timeout_graceful_shutdown=3, lifespan="on",
     )  # fmt: skip
     say(door.link)
+    page = folder / "open.html"
     if browser:
-        link = door.link
-        threading.Timer(0.7, lambda: webbrowser.open(link)).start()
+        door.page(page)
+        threading.Timer(0.7, lambda: webbrowser.open(page.as_uri())).start()
     try:
         uvicorn.Server(options).run(sockets=[listening])
     finally:
+        page.unlink(missing_ok=True)
         listening.close()
         lock.release()

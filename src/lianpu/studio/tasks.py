@@ -14,11 +14,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from lianpu import api, files, images, lifter
+from lianpu import api, files, images, lifter, translations
 from lianpu.errors import DataError, LianpuError, UsageError
 from lianpu.render import camera, frames
 from lianpu.studio.commands import command
-from lianpu.studio.project import FOUND, Project, recipe_of, safe_name
+from lianpu.studio.project import FOUND, Project, media_type, recipe_of, safe_name
 from lianpu.studio.wishes import (
     Build,
     Colour,
@@ -40,7 +40,7 @@ from lianpu.studio.wishes import (
     wish_of,
 )
 
-__all__ = ["Desk", "answer", "carry_out", "failure"]
+__all__ = ["Desk", "answer", "carry_out"]
 
 LOOK = 128  # pixels of the pictures in a source's table
 MANY = 100  # files from which a build starts processes of its own
@@ -106,7 +106,8 @@ def carry_out(project: Project, job: dict[str, Any], desk: Desk) -> dict[str, An
     """Does a job, or what is left of it; returns what is worth saying of it."""
     wish = wish_of(job["wish"])
     folder = project.path / "jobs" / job["id"]
-    files.remove_partial(folder)
+    for place in (folder, folder / "out", folder / "out" / "meshes"):
+        files.remove_partial(place)
     task = {
         Generate: _generate, Walk: _walk, Draw: _draw, Translate: _translate, Lift: _lift, Look: _look, Build: _build, Train: _train,
         Measure: _measure,
@@ -136,11 +137,9 @@ def _name(s: Any) -> str:
 
 
 def _walk(project: Project, wish: Walk, folder: Path, desk: Desk) -> None:
-    desk.count(0, 1, "film")
     name = project.model(wish.model) or wish.model
     options = {"seed": wish.seed, "truncation": wish.truncation, "label": wish.label, "device": "cpu"}
-    api.walk(name, folder / "out" / "walk.mp4", stops=wish.stops, overwrite=True, **options)
-    desk.count(1, 1, "film")
+    api.walk(name, folder / "out" / "walk.mp4", stops=wish.stops, overwrite=True, progress=desk.count, **options)
 
 
 def _draw(project: Project, wish: Draw, folder: Path, desk: Desk) -> None:
@@ -170,18 +169,31 @@ def _translate(project: Project, wish: Translate, folder: Path, desk: Desk) -> d
 def _lay_out(project: Project, ids: list[str], folder: Path) -> None:
     """The files of ids in a folder under their own names; two of one name are told apart by a number."""
     folder.mkdir(parents=True, exist_ok=True)
+    files.remove_partial(folder)
+    wanted = list(dict.fromkeys(ids))
+    if len(list(folder.iterdir())) == len(wanted):
+        return  # from before it was stopped; what was kept may be gone since
     taken: set[str] = set()
-    for id in dict.fromkeys(ids):
+    for id in wanted:
         path = project.file(id)
         if path is None:
             raise DataError("a picture of this job is not there any more.", id, "Take the others: begin a new job.")
-        name, number = path.name, 2
+        own = Path(path.name)
+        if own.suffix.lower() not in translations.ENDINGS:  # by which a folder is read
+            own = Path(f"{own}{_ending(path)}")
+        name, number = own.name, 2
         while name.casefold() in taken:
-            name, number = f"{path.stem}-{number}{path.suffix}", number + 1
+            name, number = f"{own.stem}-{number}{own.suffix}", number + 1
         taken.add(name.casefold())
         if not (folder / name).exists():
             with files.new_file(folder / name, durable=False) as temporary:
                 shutil.copyfile(path, temporary)
+
+
+def _ending(path: Path) -> str:
+    with open(path, "rb") as file:
+        kind = media_type(file.read(12))
+    return f".{kind.partition('/')[2]}" if kind else ".tif"  # the one format that is kept and no browser shows
 
 
 def _lift(project: Project, wish: Lift, folder: Path, desk: Desk) -> dict[str, Any]:
@@ -194,7 +206,7 @@ def _lift(project: Project, wish: Lift, folder: Path, desk: Desk) -> dict[str, A
     lifted = _face(project, wish.model, wish.face, folder / FOUND, desk)
     for warning in wanted.warnings(lifted):
         desk.say(warning)
-    wanted.write(lifted)
+    wanted.write(lifted, desk.count)
     desk.count(1, 1, "heads")
     return {"inverted": lifted.facts.get("inverted")}
 
@@ -289,6 +301,8 @@ def answer(project: Project, ask: dict[str, Any], body: bytes) -> tuple[dict[str
     """Does a live request at once; (facts, bytes) of the answer."""
     if ask["kind"] == "receive":
         return _receive(Path(ask["path"]), ask["role"])
+    if ask["kind"] == "show":
+        return {}, images.encode_png(images.decode(Path(ask["path"])).pixels)
     if ask["kind"] == "again":
         return _again(project, Path(ask["path"]))
     if ask["kind"] == "starters":
@@ -406,8 +420,7 @@ def _again(project: Project, path: Path) -> tuple[dict[str, Any], bytes]:
         )
     model = recipe.get("model")
     made_by: dict[str, Any] = model if isinstance(model, dict) else {}
-    known = {m.get("sha256"): m["id"] for m in project.models() if m.get("sha256")}
-    id = known.get(made_by.get("sha256"))
+    id = project.model_of(recipe)
     facts: dict[str, Any] = {
         "recipe": recipe,
         "model": id or (made_by.get("name") if made_by.get("name") == "matcher" else None),
@@ -467,17 +480,3 @@ def _starters(project: Project) -> tuple[dict[str, Any], bytes]:
             files.atomic_write(project.path / "files" / f"{about['id']}.thumb.png", thumb, durable=False)
             added += 1
     return {"added": added}, b""
-
-
-def failure(error: BaseException) -> dict[str, Any]:
-    """An error as the browser shows it: three lines and the class it belongs to."""
-    if isinstance(error, LianpuError):
-        return {"what": error.what, "where": error.where, "fix": error.fix, "code": error.exit_code}
-    if isinstance(error, MemoryError):
-        return {
-            "what": "there is not enough memory on this machine.",
-            "where": "",
-            "fix": "Close other programs.",
-            "code": 5,
-        }
-    return {"what": f"{type(error).__name__}: {error}", "where": "", "fix": "This is a bug in lianpu.", "code": 1}

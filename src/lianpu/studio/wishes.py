@@ -35,7 +35,7 @@ __all__ = [
 ID = re.compile(r"[a-z0-9][a-z0-9-]{3,63}")
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{3,63}$")]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9_ -]{1,40}$")]
+Label = Annotated[str, Field(pattern=r"^[\w-]{1,64}$")]  # as checkpoint wants classes
 Truncation = Annotated[float, Field(ge=-2, le=2)]
 Title = Annotated[str, Field(max_length=80)]
 Symmetric = Literal["off", "both", "left", "right"]
@@ -55,6 +55,12 @@ class Subject(_Form):
     mix_from: Annotated[int, Field(ge=1, le=64)] | None = None
     morph_seed: Seed | None = None
     morph: Annotated[float, Field(ge=0, le=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if self.mix_seed is not None and self.morph_seed is not None:
+            raise ValueError("say one of mix_seed and morph_seed")
+        return self
 
 
 class Generate(_Form):

@@ -36,7 +36,6 @@ class Bench:
         self.job = ""
         self.training = False
         self.told = 0.0
-        self.answering = False
         self.alone = False
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -45,8 +44,9 @@ class Bench:
             head, body = frame
             with self.news:
                 if head["do"] == "stop":
+                    again = head["id"] in self.stop  # a second signal would cut the snapshot off
                     self.stop.add(head["id"])
-                    if self.training and head["id"] == self.job:
+                    if not again and self.training and head["id"] == self.job:
                         signal.raise_signal(signal.SIGINT)
                 else:
                     if head["do"] == "job":
@@ -56,7 +56,8 @@ class Bench:
         self.alone = True
         if not self.training:
             os._exit(0)  # nobody is left to work for; what was being written has a temporary name
-        signal.raise_signal(signal.SIGINT)  # the run writes a snapshot and stops
+        if self.job not in self.stop:
+            signal.raise_signal(signal.SIGINT)  # the run writes a snapshot and stops
         time.sleep(120)
         os._exit(1)  # it does not
 
@@ -84,9 +85,9 @@ class Bench:
             result = tasks.carry_out(self.project, job, self)
             end: dict[str, Any] = {"state": "done", "result": result}
         except (Stopped, KeyboardInterrupt) as error:
-            end = {"state": "stopped", "error": tasks.failure(error) if isinstance(error, Stopped) else None}
+            end = {"state": "stopped", "error": frames.failure(error) if isinstance(error, Stopped) else None}
         except BaseException as error:
-            end = {"state": "failed", "error": tasks.failure(error)}
+            end = {"state": "failed", "error": frames.failure(error)}
         self.send({"of": "job", "id": job["id"], "event": "end", **end})
         self.job, self.training = "", False
         if self.alone:
@@ -94,7 +95,7 @@ class Bench:
 
     def breathe(self) -> None:
         """Answers live requests that wait, then says whether to go on."""
-        if not self.training and not self.answering:
+        if not self.training:
             while self.waiting and self.waiting[0][0]["do"] == "live":
                 self.live(*self.waiting.popleft())
         if self.job in self.stop:
@@ -118,14 +119,11 @@ class Bench:
     def live(self, head: dict[str, Any], body: bytes) -> None:
         from lianpu.studio import tasks
 
-        self.answering = True
         try:
             said, content = tasks.answer(self.project, head["ask"], body)
             self.send({"of": "live", "n": head["n"], "ok": True, **said}, content)
         except Exception as error:
-            self.send({"of": "live", "n": head["n"], "ok": False, "error": tasks.failure(error)})
-        finally:
-            self.answering = False
+            self.send({"of": "live", "n": head["n"], "ok": False, "error": frames.failure(error)})
 
 
 def main() -> None:
