@@ -183,13 +183,21 @@ class Lifted:
 
 def kept(path: Path) -> Lifted:
     """The face that `Lifted.keep` wrote."""
+    about, maps = _read(path, Face._fields)
+    return Lifted(face=Face(*maps), **about)
+
+
+def facts_of(path: Path) -> dict[str, Any]:
+    """The facts of a kept face, without reading all of it."""
+    return _read(path, ())[0].get("facts") or {}
+
+
+def _read(path: Path, names: Sequence[str]) -> tuple[dict[str, Any], list[Tensor]]:
     try:
         with safe_open(path, "pt") as file:
-            about = json.loads(file.metadata()["lianpu"])
-            face = Face(**{name: file.get_tensor(name) for name in Face._fields})
+            return dict(json.loads(file.metadata()["lianpu"])), [file.get_tensor(name) for name in names]
     except (OSError, SafetensorError, TypeError, ValueError, KeyError) as error:
         raise DataError(f"{path.name} holds no face: {error}", str(path), "Look for the photograph again.") from None
-    return Lifted(face=face, **about)
 
 
 def again(lifted: Lifted, recipe: dict[str, Any], size: int) -> np.ndarray:

@@ -21,12 +21,12 @@ np = pytest.importorskip("numpy")
 
 
 def raw(port: int, request: bytes, wait: float = 10.0) -> bytes:
-    """Bytes as they are, and the answer's first bytes."""
+    """Bytes as they are, and the answer's first bytes; none where the connection is cut. TimeoutError for silence."""
     with socket.create_connection(("127.0.0.1", port), timeout=wait) as s:
-        s.sendall(request)
         try:
+            s.sendall(request)
             return s.recv(4096)
-        except OSError:
+        except ConnectionError:
             return b""
 
 
@@ -276,18 +276,14 @@ def test_chunks_without_end_are_cut_at_the_cap(opened):
     with socket.create_connection(("127.0.0.1", opened.port), timeout=20) as s:
         s.sendall(head.encode())
         answer, sent = b"", 0
-        s.settimeout(0.05)
-        while not answer and sent < 64:
-            try:
-                s.settimeout(20)
+        with contextlib.suppress(ConnectionError):
+            while not answer and sent < 64:
+                s.settimeout(60)
                 s.sendall(piece)
                 sent += 1
                 s.settimeout(0.02)
-                answer = s.recv(100)
-            except TimeoutError:
-                continue
-            except OSError:
-                break
+                with contextlib.suppress(TimeoutError):
+                    answer = s.recv(100)
         assert b" 413 " in answer or sent < 40  # said, or closed: within 40 of the pieces, of which 16 are a MiB
     assert alive(opened)
 

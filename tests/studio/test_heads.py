@@ -106,6 +106,11 @@ def test_a_photograph_is_looked_for_once(known):
     assert "warrior.png --steps 6" in second["command"]
     assert kept.read_bytes() == before
     view = items(known, second)[0]
+    torn = (
+        known.project / "jobs" / ("0" + first["id"]) / "face.safetensors"
+    )  # of another job, before this one in their order
+    torn.parent.mkdir()
+    torn.write_bytes(kept.read_bytes()[:-10])
     assert (
         known.get(f"/api/library/{view['id']}")["command"] == second["command"]
     )  # its file alone does not make it again

@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
 import psutil
 import pytest
 from PIL import Image
@@ -207,6 +208,18 @@ def test_a_stranger_s_picture_brings_nothing_back(opened):
     answer, body = opened.ask("PUT", "/api/restore", content)
     assert answer.status == 422
     assert "no recipe" in json.loads(body)["error"]["what"]
+
+
+def test_a_recipe_that_says_too_little_brings_nothing_back(opened):
+    pixels = np.zeros((64, 64, 3), np.uint8)
+    for recipe in (
+        {"verb": "generate"}, {"verb": "generate", "subject": {"seed": 1}}, {"verb": "generate", "subject": 3},
+        {"verb": "generate", "subject": {"seed": "x", "truncation": 0.7}}, {"verb": "lift", "subject": {"seed": 1}},
+        {"verb": "lift", "yaw": "x"}, {"verb": "translate", "settings": {"palette": []}}, {"verb": "translate", "settings": 1},
+    ):  # fmt: skip
+        answer, body = opened.ask("PUT", "/api/restore", images.encode_png(pixels, provenance.png_text(recipe)))
+        assert answer.status == 422, recipe
+        assert "damaged" in json.loads(body)["error"]["what"]
 
 
 def test_a_changed_pixel_is_noticed(opened):

@@ -6,6 +6,7 @@ under caps, when its turn comes.
 from __future__ import annotations
 
 import functools
+import io
 import os
 import stat
 import zipfile
@@ -218,11 +219,10 @@ def _at_sight(within: str) -> str:
 
 
 def _walk_zip(path: Path, index: int, name: str, exclude: Path) -> Walked:
-    _check_directory(path)
     items: list[Item] = []
     refused: list[Refusal] = []
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _Bounded(io.FileIO(path)) as file, zipfile.ZipFile(file) as archive:
             members = archive.infolist()
             _check_caps(path, members)
             names = [_member_name(info) for info in members]
@@ -251,19 +251,22 @@ def _walk_zip(path: Path, index: int, name: str, exclude: Path) -> Walked:
     return Root(path, name, tables, metadata), items, refused
 
 
-def _check_directory(path: Path) -> None:
-    """Refuse, before zipfile reads it all, a table of contents too large to be honest (end record: APPNOTE 4.3.16)."""
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        file.seek(max(0, size - 65_557))
-        tail = file.read()
-    end = tail.rfind(b"PK\x05\x06")
-    directory = int.from_bytes(tail[end + 12 : end + 16], "little") if end >= 0 else 0
-    if directory > MAX_DIRECTORY or size > MAX_ARCHIVE:
-        raise DataError(f"{path.name} is too large an archive.", str(path), "Unpack it, and give the folder.")
+class _Bounded(io.BufferedReader):
+    """A zip that gives no table of contents too large to be honest: wherever zipfile finds it, it reads it in one piece."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > MAX_DIRECTORY:
+            raise _too_large(Path(self.name))
+        return super().read(size)
+
+
+def _too_large(path: Path) -> DataError:
+    return DataError(f"{path.name} is too large an archive.", str(path), "Unpack it, and give the folder.")
 
 
 def _check_caps(path: Path, members: list[zipfile.ZipInfo]) -> None:
+    if path.stat().st_size > MAX_ARCHIVE:
+        raise _too_large(path)
     total, packed = sum(m.file_size for m in members), sum(m.compress_size for m in members)
     fix = "If you trust it, unpack it yourself and give the folder."
     if len(members) > MAX_MEMBERS:

@@ -37,6 +37,7 @@ from lianpu.studio.wishes import (
     View,
     Walk,
     live_of,
+    restorable,
     wish_of,
 )
 
@@ -418,6 +419,8 @@ def _again(project: Project, path: Path) -> tuple[dict[str, Any], bytes]:
         raise DataError(
             "this picture carries no recipe.", "", "It was not made by lianpu, or a program dropped it on saving."
         )
+    if not restorable(recipe):
+        raise DataError("the recipe of this picture is damaged.", "", "Its settings cannot be brought back.")
     model = recipe.get("model")
     made_by: dict[str, Any] = model if isinstance(model, dict) else {}
     id = project.model_of(recipe)
@@ -450,7 +453,10 @@ def _again(project: Project, path: Path) -> tuple[dict[str, Any], bytes]:
 
 def _is_of(face: Path, recipe: dict[str, Any]) -> bool:
     """Whether a kept face is the one that a recipe tells of."""
-    facts = lifter.kept(face).facts
+    try:
+        facts = lifter.facts_of(face)
+    except DataError:
+        return False
     return all(recipe.get(key) == facts.get(key) for key in ("inverted", "model"))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 __all__ = [
     "ID",
@@ -29,6 +29,7 @@ __all__ = [
     "Walk",
     "Wish",
     "live_of",
+    "restorable",
     "wish_of",
 ]
 
@@ -253,3 +254,21 @@ def wish_of(value: Any) -> Wish:
 def live_of(value: Any) -> Live:
     """The live request in plain values; pydantic's ValidationError where it is none."""
     return _LIVE.validate_python(value)
+
+
+def restorable(recipe: dict[str, Any]) -> bool:
+    """Whether the page could ask for what a recipe tells of, which a stranger may have written."""
+
+    def known(form: type[_Form], values: Any) -> _Form:
+        return form.model_validate({k: v for k, v in values.items() if k in form.model_fields})
+
+    try:
+        if recipe["verb"] in ("generate", "lift") and ("subject" in recipe or recipe["verb"] == "generate"):
+            known({"generate": Subject, "lift": Face}[recipe["verb"]], {"truncation": None, **recipe["subject"]})
+        if recipe["verb"] == "lift":
+            known(View, {k: v for k, v in recipe.items() if k != "light"})
+        if recipe["verb"] == "translate":
+            known(Colour, {"reference": "none", **recipe.get("settings", {})})
+    except (ValidationError, KeyError, AttributeError, TypeError):
+        return False
+    return True
