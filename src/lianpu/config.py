@@ -291,6 +291,9 @@ class DiganConfig:
     """Layers of DV, DL, and of each part of M."""
     residual: bool = False
     """Whether M adds to a code instead of making it anew; in neither paper. It then need not learn who the face is."""
+    prior: float = 0.0
+    """Height, in depth, of the half ellipsoid before the ground that the shape starts from (Pan et al. 2021); 0 is a plane. In neither
+    paper: it says which way a face is turned, which pictures alone leave open."""
     width: int = 16
     """Channels of DS and DT at half the picture's size; they double at every halving."""
     grid: int = 5
@@ -313,7 +316,7 @@ class DiganConfig:
             )
         _check_ranges(self, {
             "hidden": (4, MAX_CHANNELS), "transform_hidden": (1, MAX_CHANNELS), "layers": (2, 64), "width": (4, 256), "grid": (1, 64),
-            "order": (1, 5), "reach": (1e-3, 1e3),
+            "order": (1, 5), "reach": (1e-3, 1e3), "prior": (0, 0.14),
         })  # fmt: skip
         for name in ("hidden", "width"):
             if getattr(self, name) % 4:
@@ -654,6 +657,8 @@ class LiftConfig:
     """By how much, times the sine of the yaw, it moves the face the other way, in units of a view's x: the nose leaves the middle less."""
     idt_yaw: float = 25.0
     """L_idt compares faces turned by less than so many degrees."""
+    still_kimg: float = 0.0
+    """For so many thousand faces the shape stays as it began, while views, lights and codes are learnt; in neither paper."""
     lr: float = 0.0001
     """Adam's learning rate."""
     decay: float = 0.0005

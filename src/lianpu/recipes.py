@@ -153,7 +153,7 @@ _PER_SECOND = {"cocosnet": 5, "spade": 7, "spade-vae": 7}
 _HEADS_64 = replace(
     _TINY_64,
     net=replace(_TINY_64.net, mapping_layers=4),
-    r1_gamma=1.0,
+    r1_gamma=0.2,
     blur_sigma=2.0,
     blur_kimg=20,
     kimg=800,

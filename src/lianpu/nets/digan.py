@@ -39,7 +39,8 @@ VIEW, LIGHT = 6, 4  # numbers of a view (pitch, yaw, roll, x, y, z) and of a lig
 SLOPE = 0.2
 OF_NORM = 4  # channels in a group of GroupNorm
 PARTS = 4  # a partial convolution convolves one of so many
-FLAT = 0.1  # of the usual size are DS's last weights at first: a mesh of random depth folds wherever it is turned
+FLAT = 0.01  # of the usual size are DS's last weights at first: a mesh of random depth folds wherever it is turned
+HALVES = 0.5, 0.85  # half the width and half the height of a face, in halves of a picture
 BORDER_COLUMNS = 2  # to the left and right, whose depth is the background's
 
 
@@ -177,6 +178,7 @@ class DS(nn.Module):
         )  # fmt: skip
         with torch.no_grad():
             self.head[-1].weight.mul_(FLAT)  # type: ignore[operator]
+            self.inject.weight.mul_(FLAT)  # details come when they help: at first they are noise
 
     def forward(self, w0: Tensor, features: Tensor) -> Tensor:
         h = self.up(self.mlp(w0)[:, :, None, None]) + self.inject(features.to(w0))
@@ -201,16 +203,24 @@ def _halving(config: DiganConfig) -> list[tuple[int, int]]:
     return list(pairwise(config.width << i for i in range(config.blocks, -1, -1)))
 
 
-def shape(raw: Tensor) -> Tensor:
+def shape(raw: Tensor, start: Tensor | None = None) -> Tensor:
     """Raw depth (n, 1, h, w) -> S (n, h, w) from `camera.NEAR` to `camera.FAR`, the background's in the columns at the border.
 
-    d = tanh(r - mean r), S = (1 + d) / 2 FAR + (1 - d) / 2 NEAR: Shi et al. 2021, released code.
+    d = tanh(r - mean r), S = (1 + d) / 2 FAR + (1 - d) / 2 NEAR: Shi et al. 2021, released code. start: added to r, see `ellipsoid`.
     """
     r = raw[:, 0]
-    d = torch.tanh(r - r.mean((1, 2), keepdim=True))
+    r = r - r.mean((1, 2), keepdim=True)
+    d = torch.tanh(r if start is None else r + start)
     S = (1 + d) / 2 * camera.FAR + (1 - d) / 2 * camera.NEAR
     k = BORDER_COLUMNS
     return nn.functional.pad(S[..., k:-k], (k, k), value=camera.BORDER)
+
+
+def ellipsoid(size: int, height: float) -> Tensor:
+    """The raw depth (size, size) of half an ellipsoid, as tall as a face, that bulges by `height` from the ground (Pan et al. 2021)."""
+    across, down = (torch.linspace(-1, 1, size) / half for half in HALVES)
+    bulge = height * (1 - across**2 - down[:, None] ** 2).clamp(min=0).sqrt()
+    return torch.atanh((camera.BORDER - bulge - camera.NEAR) / (camera.FAR - camera.NEAR) * 2 - 1)
 
 
 # ----------------------------------------------------------------------------------------------------------------------- DT
@@ -240,18 +250,22 @@ class DT(nn.Module):
 class G3D(nn.Module):
     """The student: all that is learnt."""
 
+    start: Tensor | None
+
     def __init__(self, config: DiganConfig) -> None:
         super().__init__()
         self.config = config
         self.DV, self.DL = attributes(config, VIEW), attributes(config, LIGHT)
         self.DS, self.DT, self.M = DS(config), DT(config), M(config)
+        start = ellipsoid(config.resolution, config.prior) if config.prior else None
+        self.register_buffer("start", start, persistent=False)
 
     def forward(self, w: Tensor, G2D: Generator, details: Tensor | None = None) -> Face:
         """The face of each code w (n, w_dim) of the teacher. details: see `paint`."""
         V, L = self.DV(w), self.DL(w)
         w0 = self.M(w.detach(), frontal(L), torch.zeros_like(V))
         picture, features = paint(G2D, w0, details)
-        S = shape(self.DS(w0, features))
+        S = shape(self.DS(w0, features), self.start)
         T = views.transformation(self.DT(w0), S)
         A = surface.delight(picture, surface.shading(surface.normals(S), surface.light(frontal(L))))
         return Face(w0, picture, A, S, T, V, L)

@@ -204,7 +204,7 @@ class Project:
         found = []
         for job in self.jobs():
             if job["kind"] == "build" and (path := self.dataset(job["id"])) and (info := _json(path / "dataset.json")):
-                keys = ("size", "pictures", "originals", "groups", "colours", "rights", "quarantined")
+                keys = ("size", "pictures", "originals", "groups", "colours", "rights", "quarantined", "splits")
                 found.append({"id": job["id"], "title": job["wish"].get("title", ""), **{k: info.get(k) for k in keys}})
         return found
 

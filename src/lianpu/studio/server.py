@@ -41,6 +41,8 @@ TYPES = {
     ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml", ".png": "image/png", ".woff2": "font/woff2",
 }  # fmt: skip
+VERBS = {"generate": "generate", "walk": "generate", "translate": "translate", "lift": "lift", "draw": "sample"}
+"""Kind of a job -> the verb of the recipes in what it makes."""
 SOCKETS = 32
 PENDING = 128  # live requests that one page may have waiting
 FRAME = 8 << 20  # bytes of one WebSocket message
@@ -156,9 +158,11 @@ def _page(app: FastAPI, door: Door) -> None:
     pages = {f"/{p.relative_to(STATIC).as_posix()}": p for p in STATIC.rglob("*") if p.suffix in TYPES}
 
     def page(path: Path) -> Callable[[], Response]:
+        content = path.read_bytes()  # once: lianpu may be updated while its studio runs
+
         def give() -> Response:
             headers = {"cache-control": "no-cache" if path.suffix == ".html" else "max-age=31536000, immutable"}
-            return Response(path.read_bytes(), media_type=TYPES[path.suffix], headers=headers)
+            return Response(content, media_type=TYPES[path.suffix], headers=headers)
 
         return give
 
@@ -311,7 +315,8 @@ def _files(app: FastAPI, project: Project, jobs: Jobs) -> None:
     async def _keep(path: Path, sha256: str, name: str, role: str) -> dict[str, Any]:
         said, thumb = await jobs.worker.live({"kind": "receive", "path": str(path), "role": role})
         if not said["ok"]:
-            raise _refused(said["error"])
+            error = said["error"]
+            raise DataError(error["what"].replace(path.name, name), "", error["fix"])
         facts = {k: said[k] for k in ("width", "height", "notes")}
         about = project.keep_file(path, sha256, name, role, facts)
         files.atomic_write(project.path / "files" / f"{about['id']}.thumb.png", thumb, durable=False)
@@ -449,8 +454,10 @@ def _library(app: FastAPI, project: Project, jobs: Jobs) -> None:
         return {**result, **known[key]}
 
     @app.get("/api/library")
-    def listed(offset: int = 0, limit: int = 120) -> dict[str, Any]:
-        found = project.results()
+    def listed(offset: int = 0, limit: int = 120, verb: str = "") -> dict[str, Any]:
+        """Newest first; verb: only what it made."""
+        kinds = {id: VERBS.get(job["kind"]) for id, job in list(jobs.all.items())}
+        found = [r for r in project.results() if not verb or kinds.get(r["job"]) == verb]
         part = found[max(offset, 0) :][: max(0, min(limit, 500))]
         return {
             "total": len(found),

@@ -84,8 +84,8 @@ class Bench:
                 raise Stopped("stopped before it began.")
             result = tasks.carry_out(self.project, job, self)
             end: dict[str, Any] = {"state": "done", "result": result}
-        except (Stopped, KeyboardInterrupt) as error:
-            end = {"state": "stopped", "error": frames.failure(error) if isinstance(error, Stopped) else None}
+        except (Stopped, KeyboardInterrupt):
+            end = {"state": "stopped", "error": None}
         except BaseException as error:
             end = {"state": "failed", "error": frames.failure(error)}
         self.send({"of": "job", "id": job["id"], "event": "end", **end})

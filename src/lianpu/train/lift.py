@@ -82,12 +82,18 @@ class LiftTask(nn.Module):
         with torch.no_grad():
             w, mean = self.codes(draw)
             I_w = Pictured(self, paint(self.G2D, w)[0].clamp(-1, 1))
-        with only(self.G3D):
+        still = clock.images < self.config.still_kimg * 1000
+        with only(self.G3D, self._shapes if still else frozenset()):
             face = self.G3D(w, self.G2D)
             weighed = self.losses(face, I_w, Otherwise(self, face, w, draw), mean)
             total = torch.stack([weight * loss for weight, loss in weighed.values()]).sum()
             yield Update("G3D", "loss/G3D", total, {f"loss/{name}": loss for name, (_, loss) in weighed.items()})
         self.watch(face)
+
+    @cached_property
+    def _shapes(self) -> frozenset[str]:
+        """Names of the parameters that make a shape."""
+        return frozenset(name for name, _ in self.G3D.named_parameters() if name.startswith(("DS.", "DT.")))
 
     def losses(self, face: Face, I_w: Pictured, other: Otherwise, mean: Tensor) -> dict[str, tuple[float, Tensor]]:
         """Yan et al. 2024, "Total loss function": (weight, loss) of each that has a weight."""

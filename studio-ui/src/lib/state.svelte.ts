@@ -43,6 +43,7 @@ export type DataSet = {
   pictures: number;
   groups: number;
   colours: Record<string, number>;
+  splits: Record<string, { pictures: number }>;
   rights: { status: string; licences?: Record<string, unknown> };
 };
 export type Recipe = {
