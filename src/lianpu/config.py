@@ -294,6 +294,10 @@ class DiganConfig:
     prior: float = 0.0
     """Height, in depth, of the half ellipsoid before the ground that the shape starts from (Pan et al. 2021); 0 is a plane. In neither
     paper: it says which way a face is turned, which pictures alone leave open."""
+    smooth: float = 0.0
+    """Deviation of the blur of the raw depth, in widths of the picture; 0 for none. In neither paper: a short run leaves noise there."""
+    pace: float = 1.0
+    """How fast the shape learns beside the rest: what DS says is multiplied by it. 1 in both papers."""
     width: int = 16
     """Channels of DS and DT at half the picture's size; they double at every halving."""
     grid: int = 5
@@ -316,7 +320,7 @@ class DiganConfig:
             )
         _check_ranges(self, {
             "hidden": (4, MAX_CHANNELS), "transform_hidden": (1, MAX_CHANNELS), "layers": (2, 64), "width": (4, 256), "grid": (1, 64),
-            "order": (1, 5), "reach": (1e-3, 1e3), "prior": (0, 0.14),
+            "order": (1, 5), "reach": (1e-3, 1e3), "prior": (0, 0.14), "smooth": (0, 0.1), "pace": (1e-3, 1),
         })  # fmt: skip
         for name in ("hidden", "width"):
             if getattr(self, name) % 4:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from lianpu.config import DiganConfig
 from lianpu.nets.stylegan2 import Discriminator, Generator
 from lianpu.ops.bsplines import KANLinear
+from lianpu.ops.resample import gaussian
 from lianpu.randomness import latent
 from lianpu.render import camera, surface, views
 
@@ -265,7 +266,10 @@ class G3D(nn.Module):
         V, L = self.DV(w), self.DL(w)
         w0 = self.M(w.detach(), frontal(L), torch.zeros_like(V))
         picture, features = paint(G2D, w0, details)
-        S = shape(self.DS(w0, features), self.start)
+        raw = self.DS(w0, features) * self.config.pace
+        if self.config.smooth:
+            raw = gaussian(raw, self.config.smooth * self.config.resolution)
+        S = shape(raw, self.start)
         T = views.transformation(self.DT(w0), S)
         A = surface.delight(picture, surface.shading(surface.normals(S), surface.light(frontal(L))))
         return Face(w0, picture, A, S, T, V, L)
