@@ -78,6 +78,10 @@ def test_mixing_takes_coarse_from_one_and_fine_from_the_other(model):
 
 def test_mix_of_pictures_equals_mix_of_their_seeds(model, tmp_path):
     by_seed = list(api.generate(model, mix=("4", "9"), label="red", out=tmp_path / "seeds"))
+    (alone,) = api.generate(model, mix=("4", "9"), label="red", alone=True, out=tmp_path / "alone")
+    assert alone.read_bytes() == by_seed[2].read_bytes()
+    with pytest.raises(UsageError, match="--alone"):
+        api.generate(model, alone=True, out=tmp_path / "alone")
     by_file = list(api.generate(model, mix=(str(by_seed[0]), str(by_seed[1])), out=tmp_path / "files"))
     assert [p.read_bytes() for p in by_seed] == [p.read_bytes() for p in by_file]
     assert len(by_seed) == 3
