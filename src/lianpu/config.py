@@ -290,7 +290,7 @@ class DiganConfig:
     layers: int = 4
     """Layers of DV, DL, and of each part of M."""
     residual: bool = False
-    """Whether M adds to a code instead of making it anew; in neither paper. It then need not learn who the face is."""
+    """Whether M adds a learnt linear map of the code to what it makes; in neither paper. Who the face is need not pass through it then."""
     prior: float = 0.0
     """Height, in depth, of the half ellipsoid before the ground that the shape starts from (Pan et al. 2021); 0 is a plane. In neither
     paper: it says which way a face is turned, which pictures alone leave open."""

@@ -76,15 +76,41 @@ def test_a_student_begins_nearly_flat():
     whole = Digan(replace(SMALL, width=16, hidden=64))
     with torch.no_grad():
         relief = whole(torch.randn(8, 8)).depth[..., 2:-2].flatten(1).std(1)
-    assert 0.0005 < float(relief.mean()) < 0.006
+    assert 0.00005 < float(relief.mean()) < 0.0006
 
 
-def test_a_residual_m_begins_with_the_face_itself():
+def test_a_student_may_begin_as_half_an_ellipsoid():
+    torch.manual_seed(0)
+    whole = Digan(replace(SMALL, prior=0.08))
+    assert "start" not in str(list(whole.state_dict())), "it is a constant, no part of what is learnt"
+    with torch.no_grad():
+        depth = whole(torch.randn(2, 8)).depth
+    n = depth.shape[-1]
+    x, y = (torch.linspace(-1, 1, n) / half for half in (0.5, 0.85))
+    wanted = camera.BORDER - 0.08 * (1 - x**2 - y[:, None] ** 2).clamp(min=0).sqrt()
+    assert_close(depth, wanted.expand_as(depth), rtol=0, atol=0.003)  # but for what DS says at first
+
+
+def test_a_shape_of_another_pace_and_a_blurred_one():
+    torch.manual_seed(0)
+    plain, w = Digan(SMALL).eval(), torch.randn(2, 8)
+    slow, smooth = (Digan(replace(SMALL, **change)).eval() for change in ({"pace": 0.5}, {"smooth": 0.05}))
+    for each in (slow, smooth):
+        each.load_state_dict(plain.state_dict())
+    with torch.no_grad():
+        a, b, c = (net(w).depth[:, 4:-4, 4:-4] - 1 for net in (plain, slow, smooth))
+    assert_close(b - b.mean(), (a - a.mean()) / 2, rtol=0.05, atol=1e-6)
+    assert float(c.diff(dim=2).abs().mean()) < float(a.diff(dim=2).abs().mean()) / 2
+
+
+def test_a_residual_m_adds_a_linear_map_that_is_zero_at_first():
     w, light, view = torch.randn(3, 8), torch.zeros(3, 4), torch.zeros(3, 6)
-    for residual in (True, False):
-        m = G3D(replace(SMALL, residual=residual)).M
-        nn.init.zeros_(m.joined[-1].weight), nn.init.zeros_(m.joined[-1].bias)
-        assert torch.equal(m(w, light, view), w if residual else torch.zeros_like(w))
+    m = G3D(replace(SMALL, residual=True)).M
+    made = m.joined(m.style(w) + m.light(light) + m.view(view))
+    assert torch.equal(m(w, light, view), made)
+    nn.init.eye_(m.skip.weight)
+    assert_close(m(w, light, view), made + w)
+    assert G3D(SMALL).M.skip is None
 
 
 # ------------------------------------------------------------------------------------------------------------------- a face

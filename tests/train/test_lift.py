@@ -90,6 +90,25 @@ def test_a_step_moves_the_student_and_nothing_else(method):
     assert {key.split(".")[1] for key in running.state()} == {"G3D", "G3D_ema", "w_mean", "w_deviation", "seen"}
 
 
+def test_a_shape_stands_still_for_as_long_as_it_is_told():
+    c = lifting(still_kimg=0.016)
+    learning = loop(c)
+    student = learning.task.G3D
+    before = {name: value.clone() for name, value in student.state_dict().items()}
+
+    def moved() -> set[str]:
+        return {
+            name.partition(".")[0]
+            for name, value in student.state_dict().items()
+            if not torch.equal(value, before[name])
+        }
+
+    advance(learning, c, 2)
+    assert moved() == {"DV", "DL", "M"}
+    advance(learning, c, 1)
+    assert moved() == set(PARTS)
+
+
 def test_each_loss_is_weighed_by_its_own_weight_and_left_out_at_zero():
     c = lifting()
     w, parts = c.weights, advance(loop(c), c, 1).means

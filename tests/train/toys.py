@@ -75,7 +75,7 @@ def lifting(method: str = "digan", **changes: object) -> LiftConfig:
     """The recipe with networks of a few channels, and a conditional teacher of 16 px."""
     recipe = recipes.find(f"tiny-64-{method}").config
     assert isinstance(recipe, LiftConfig)
-    sizes = {"kimg": 0.08, "tick_kimg": 0.016, "snapshot_kimg": 0.04, "samples": 2}
+    sizes = {"kimg": 0.08, "still_kimg": 0.0, "tick_kimg": 0.016, "snapshot_kimg": 0.04, "samples": 2}
     net = replace(recipe.net, teacher=painting("none").net, hidden=8, transform_hidden=4, width=4)
     return replace(recipe, **{"net": net, "batch": 8, **sizes, **changes})  # type: ignore[arg-type]
 

@@ -131,12 +131,14 @@ class M(nn.Module):
             for features in (c.teacher.w_dim, LIGHT, VIEW)
         )
         self.joined = nn.Sequential(*part(c.hidden, c.teacher.w_dim))
-        self.residual = c.residual
+        self.skip = nn.Linear(c.teacher.w_dim, c.teacher.w_dim, bias=False) if c.residual else None
+        if self.skip is not None:
+            nn.init.zeros_(self.skip.weight)
 
     def forward(self, w: Tensor, light: Tensor, view: Tensor) -> Tensor:
         """w (n, w_dim), raw light (n, 4), raw view (n, 6) -> w' (n, w_dim)."""
         made = self.joined(self.style(w) + self.light(light) + self.view(view))
-        return w + made if self.residual else made
+        return made if self.skip is None else made + self.skip(w)
 
 
 # ----------------------------------------------------------------------------------------------------------------------- DS

@@ -63,8 +63,7 @@ class LiftTask(nn.Module):
         self.requires_grad_(False)
         last = self.G3D.M.joined[-1]
         assert isinstance(last, nn.Linear)
-        if not config.net.residual:
-            last.bias.copy_(mean.mean(0))  # M begins with codes near the mean, which its teacher can paint
+        last.bias.copy_(mean.mean(0))  # M begins with codes near the mean, which its teacher can paint
         self.G3D_ema = copy.deepcopy(self.G3D).eval()
 
     @property
