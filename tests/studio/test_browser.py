@@ -257,7 +257,7 @@ def test_masks_are_chosen_joined_kept_and_walked_by_keyboard(window, opened):
     wait_for(lambda: len(opened.get("/api/state")["jobs"]) > before)
     window.see("code:has-text('lianpu generate opera-mask-64')")
     window.click(f"button.chip:has-text('{window.words['blue']}')")
-    window.see("code:has-text('--class blue')")
+    window.see("code:has-text('--class=blue')")
 
 
 def test_a_drawing_is_chosen_changed_painted_and_kept_without_a_mouse(window, opened):
