@@ -38,10 +38,10 @@ HEADERS = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"geolocation=(), microphone=(), payment=(), usb=()"),
 ]
-CLOSED_PAGE = """<!doctype html><html lang="zh"><meta charset="utf-8"><title>lianpu 脸谱</title>
+CLOSED_PAGE = """<!doctype html><html lang="zh"><meta charset="utf-8"><link rel="icon" href="data:,"><title>lianpu 脸谱</title>
 <body><h1>lianpu 脸谱</h1><p>请用终端里显示的新链接打开工作室。每个链接只能用一次。</p>
 <p lang="en">Open the studio with the newest link in the terminal. Each link works once.</p></body></html>"""
-ON = """<!doctype html><html lang="zh"><meta charset="utf-8"><title>lianpu 脸谱</title>
+ON = """<!doctype html><html lang="zh"><meta charset="utf-8"><link rel="icon" href="data:,"><title>lianpu 脸谱</title>
 <meta http-equiv="refresh" content="0;url={}"></html>"""
 """Leads on. After a redirect the browser would keep back the cookie of a visit that began in a file; what a page leads to, it began."""
 
