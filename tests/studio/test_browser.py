@@ -358,6 +358,7 @@ def test_what_strangers_write_is_shown_and_never_run(window, opened):
     window.go("data")
     window.see("button:has-text('onerror')")
     assert window.page.title() == window.words["app"]
+    window.page.wait_for_load_state("networkidle")  # it still asks about what is now taken away
     opened.ask("DELETE", f"/api/sources/{id}")
     opened.ask("DELETE", f"/api/jobs/{job['id']}")
 
