@@ -304,6 +304,14 @@ def extractors() -> list[str]:
     return [name for name in RULERS if weights.available(name)]
 
 
+def rulers() -> list[str]:
+    """Those of them that distances are measured with, the standard one first if it is here."""
+    from lianpu.nets import features
+
+    here = extractors()
+    return [name for name in features.EXTRACTORS if name in here]
+
+
 def embedders() -> list[str]:
     """clay, which is shipped; sface where its weights and those that find faces are here."""
     from lianpu import weights

@@ -19,7 +19,7 @@ from lianpu.data.folder import Folder
 from lianpu.data.samples import heads
 from lianpu.errors import UsageError
 from lianpu.experiments import base
-from lianpu.experiments.base import SEED, Paper, embedders, extractors, portable, read
+from lianpu.experiments.base import SEED, Paper, embedders, extractors, portable, read, rulers
 from lianpu.experiments.claims import Look, Measured, judge
 from lianpu.experiments.claims2024 import CLAIMS
 from lianpu.experiments.stages import Reporter, Stage, digest, states
@@ -292,7 +292,6 @@ class Digan2024(Paper):
 
     def _evaluate(self, stage: Stage, report: Reporter) -> dict[str, Any]:
         from lianpu.metrics import sources, suite
-        from lianpu.nets import features as networks
         from lianpu.train.world import choose_device
 
         s, device, row = self.scale, choose_device(self.device), stage.facts["row"]
@@ -320,11 +319,11 @@ class Digan2024(Paper):
             more = {"light": figure.replace(".png", "-light.png"), **self._lifted(network, report)}
             cells, columns = lifting.lit(network, max(s.shown // 2, 1))
             self.sheet(more["light"], cells, stage, columns)
-        rulers, here = [name for name in networks.EXTRACTORS if name in extractors()], METRICS
-        if suite.STANDARD not in rulers:
-            here = tuple(m for m in METRICS if m not in ("fid", "kid"))
+        measuring, metrics = rulers(), METRICS
+        if suite.STANDARD not in measuring:
+            metrics = tuple(m for m in METRICS if m not in ("fid", "kid"))
         cache = self.folder / "features"
-        rows = suite.evaluate(pictures, held_out, here, seed=SEED, device=device, cache=cache) if rulers else []
+        rows = suite.evaluate(pictures, held_out, metrics, seed=SEED, device=device, cache=cache) if measuring else []
         facts: dict[str, Any] = {
             **stage.facts,
             "rows": [portable(asdict(r)) for r in [*rows, *more.pop("rows", [])]],

@@ -20,7 +20,7 @@ from lianpu.data.folder import Folder
 from lianpu.data.samples import masks
 from lianpu.errors import UsageError
 from lianpu.experiments import base, claims
-from lianpu.experiments.base import SEED, Paper, extractors, portable, read
+from lianpu.experiments.base import SEED, Paper, extractors, portable, read, rulers
 from lianpu.experiments.stages import Reporter, Stage, states
 from lianpu.machine import machine, threads
 from lianpu.metrics.classify import JudgeConfig
@@ -205,12 +205,10 @@ class Yan2023(Paper):
     def _metrics(self, stage: Stage) -> tuple[str, ...]:
         """What is measured of a row: of a few-shot run its distances, which their curve is of, and whether it has learnt by heart."""
         from lianpu.metrics import suite
-        from lianpu.nets import features
 
-        rulers = [name for name in features.EXTRACTORS if name in extractors()]
-        if not stage.facts.get("originals") or not rulers:
+        if not stage.facts.get("originals") or not (here := rulers()):
             return self.scale.metrics
-        standard, others = suite.STANDARD in rulers, any(name != suite.STANDARD for name in rulers)
+        standard, others = suite.STANDARD in here, any(name != suite.STANDARD for name in here)
         return (*(("fid", "kid") if standard else ()), *(("fd", "kd") if others else ()), "memorisation")
 
     # ------------------------------------------------------------------------------------------------------- the work

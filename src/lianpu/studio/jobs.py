@@ -187,9 +187,7 @@ class Jobs:
             raise UsageError("this job is under way already.")
         if sum(j["state"] == "queued" for j in self.all.values()) >= FULL:
             raise Full(f"{FULL} jobs wait already.", "", "Wait until some are done, or remove some.")
-        done = (
-            job["done"] if job["kind"] == "train" else 0
-        )  # a run goes on where it was; other jobs count what is there anew
+        done = job["done"] if job["kind"] == "train" else 0  # other jobs count what is there anew
         job |= {"state": "queued", "queued": time.time(), "error": None, "done": done}
         self._changed(job)
         self.go_on()

@@ -82,7 +82,11 @@ export class Sheet {
   }
 
   private get inked(): boolean {
-    const { data } = (this.base.getContext("2d") as OffscreenCanvasRenderingContext2D).getImageData(0, 0, SIDE, SIDE);
-    return data.some((value, i) => i % 4 !== 3 && value < 200);
+    return inked(this.base.getContext("2d") as OffscreenCanvasRenderingContext2D);
   }
+}
+
+/** Whether a line is to be seen. */
+export function inked(ctx: OffscreenCanvasRenderingContext2D | CanvasRenderingContext2D): boolean {
+  return ctx.getImageData(0, 0, SIDE, SIDE).data.some((value, i) => i % 4 !== 3 && value < 200);
 }
