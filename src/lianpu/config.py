@@ -74,6 +74,8 @@ class StyleGAN2Config:
     """How the discriminator hears of the diffusion step t: not, as a raw number (Wang et al. 2023), or as a sinusoidal embedding."""
     noise: bool = True
     """Noise after each convolution (Karras et al. 2019, Sec. 2), for hair and pores; flat drawings have nothing of the kind."""
+    grown_from: int = 0
+    """The least resolution at which the pictures can also be made and judged, see `TrainConfig.grow_kimg`; 0 for the full one only."""
     half_resolutions: int = 0
     """How many of the highest resolutions are computed in bfloat16 (none below 8x8); 0 is float32 throughout."""
 
@@ -95,6 +97,16 @@ class StyleGAN2Config:
             raise UsageError(
                 f"channel_base {self.channel_base} leaves no channel at resolution {self.resolution}.",
                 fix="Use a channel_base of at least 8 times the resolution.",
+            )
+        if self.grown_from not in (0, *self.resolutions[1:]):
+            raise UsageError(
+                f"grown_from is {self.grown_from}, no power of two from 8 to {self.resolution}.",
+                fix="-s net.grown_from=16, or 0 for pictures that do not grow",
+            )
+        if self.grown_from and self.g_architecture != "skip":
+            raise UsageError(
+                f"a generator of architecture {self.g_architecture} makes no small pictures to grow from.",
+                fix="-s net.g_architecture=skip, or -s net.grown_from=0",
             )
 
     def channels(self, resolution: int) -> int:
@@ -480,6 +492,9 @@ class TrainConfig:
     give every early picture away (Karras et al. 2021, App. F); 0 for none."""
     blur_kimg: float = 0.0
     """Thousands of pictures over which that blur fades away."""
+    grow_kimg: float = 0.0
+    """Pictures are net.grown_from pixels wide at first and twice as wide after every so many thousand of them (Karras et al. 2018,
+    "Progressive Growing", but without their fading in): what is large is learnt where pictures cost little; 0 for none."""
     freeze_d: int = 0
     """Highest-resolution discriminator blocks kept frozen (Mo et al. 2020), for fine-tuning on few pictures."""
     tick_kimg: float = 4.0
@@ -508,9 +523,11 @@ class TrainConfig:
                 "blur_sigma and blur_kimg belong together: one of them is 0.",
                 fix="-s blur_sigma=4 -s blur_kimg=80, or neither",
             )
+        if self.grow_kimg and not self.net.grown_from:
+            raise UsageError("grow_kimg needs a size to grow from.", fix="-s net.grown_from=16, or -s grow_kimg=0")
         _check_ranges(self, {
             **_OF_RUNS,
-            **dict.fromkeys(("r1_gamma", "path_weight", "blur_kimg"), (0, 1e6)),
+            **dict.fromkeys(("r1_gamma", "path_weight", "blur_kimg", "grow_kimg"), (0, 1e6)),
             **dict.fromkeys(("style_mixing", "path_decay"), (0, 1)),
             **dict.fromkeys(("r1_every", "path_every"), (1, 1e6)),
             "blur_sigma": (0, self.net.resolution / 8),
@@ -521,6 +538,13 @@ class TrainConfig:
     def gamma(self) -> float:
         """R1's weight; where not given, 0.0002 resolution^2 / batch (Karras et al. 2020a, Appendix C)."""
         return self.r1_gamma or 0.0002 * self.net.resolution**2 / self.batch
+
+    def size(self, images: int) -> int:
+        """How wide the pictures are after so many of them."""
+        full = self.net.resolution
+        if not self.grow_kimg:
+            return full
+        return int(min(self.net.grown_from * 2 ** min(images // (1000 * self.grow_kimg), 16), full))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from lianpu.errors import UsageError
 from lianpu.nets import stylegan2
 from lianpu.nets.stylegan2 import Discriminator, Generator, minibatch_stddev, mix_styles, time_features
 from lianpu.ops import plain
+from lianpu.ops.resample import upsample
 from lianpu.randomness import Draw
 from tests.ops.compare import assert_same, randn
 
@@ -374,3 +375,36 @@ def test_weights_go_through_a_state_dict_of_any_memory_order():
     other.load_state_dict({k: v.contiguous() for k, v in net.state_dict().items()})
     z = randn(2, 8)
     assert torch.equal(net(z, noise="const"), other(z, noise="const"))
+
+
+# ---- growing -------------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def test_a_generator_that_grows_goes_on_as_it_was():
+    """New blocks add nothing to the enlarged picture at first; of a size, the picture is the same whether larger blocks follow or not."""
+    net = generator(replace(TINY, resolution=32, grown_from=8))
+    for r in (16, 32):
+        net.synthesis.blocks[str(r)].rgb.bias.zero_()
+    ws = net.mapping(randn(2, 8))
+    small, features = net.synthesis.with_features(ws, "const", size=8)
+    assert small.shape == (2, 3, 8, 8)
+    assert features.shape[-1] == 8
+    fir = net.synthesis.blocks["8"].fir
+    assert_close(net.synthesis(ws, "const"), upsample(upsample(small, fir), fir))
+
+
+@torch.no_grad()
+def test_a_discriminator_judges_every_size_from_which_pictures_grow():
+    torch.manual_seed(0)
+    D, plain = Discriminator(replace(TINY, resolution=32, grown_from=8)), Discriminator(replace(TINY, resolution=32))
+    for r in (8, 16, 32):
+        assert D(randn(2, 3, r, r)).shape == (2, 1)
+    for r in (4, 64):
+        with pytest.raises(UsageError, match="reads pictures of"):
+            D(randn(2, 3, r, r))
+    with pytest.raises(UsageError, match="reads pictures of"):
+        plain(randn(2, 3, 16, 16))
+    plain.load_state_dict({k: v for k, v in D.state_dict().items() if k in plain.state_dict()})
+    x = randn(2, 3, 32, 32)
+    assert_close(D(x), plain(x))  # ways in for smaller pictures are no part of it

@@ -4,6 +4,8 @@ lifters; and losing any one piece of state is noticed.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -39,6 +41,17 @@ def test_stop_and_resume_equals_not_stopping(mode, stop, straight, tmp_path):
     assert differing(advance(resumed, c, STEPS - stop).state(), straight[mode]) == []
     if mode in ("ada", "apa", "diffusion"):
         assert straight[mode]["task.policy.p"] > 0, "the state this test protects must not be trivial"
+
+
+@pytest.mark.parametrize("stop", [2, 3, 4])
+def test_stop_and_resume_while_pictures_grow(stop, tmp_path):
+    """Before, at and after the step at which they double, when Adam begins with what has not learnt yet."""
+    c = config("ada", grow_kimg=0.0)
+    c = replace(c, net=replace(c.net, grown_from=8), grow_kimg=0.024)
+    tensors, facts = through_disk(advance(loop(c), c, stop), tmp_path)
+    resumed = loop(c)
+    resumed.load(tensors, facts)
+    assert differing(advance(resumed, c, STEPS - stop).state(), advance(loop(c), c, STEPS).state()) == []
 
 
 @pytest.mark.parametrize("mode", ["ada", "cocosnet"])

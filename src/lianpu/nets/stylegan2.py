@@ -249,6 +249,8 @@ class SynthesisBlock(nn.Module):
         self.shortcut = Shortcut(below, channels, "up") if c.g_architecture == "resnet" and r > 4 else None
         self.rgb = ToRGB(c, channels) if c.g_architecture == "skip" or r == c.resolution else None
         self.register_buffer("fir", binomial(), persistent=False)
+        if self.rgb is not None and 0 < c.grown_from < r:
+            nn.init.zeros_(self.rgb.weight)  # when pictures grow, they go on as they were
         self.styles = 1 if r == 4 else 2  # of its own; ToRGB shares the next block's first
 
     def forward(
@@ -292,8 +294,12 @@ class Synthesis(nn.Module):
         """
         return self.with_features(ws, noise, draw)[0]
 
-    def with_features(self, ws: Tensor, noise: Noise = "random", draw: Draw | None = None) -> tuple[Tensor, Tensor]:
-        """The pictures, and the last block's features (n, c', r, r) that they were made of."""
+    def with_features(
+        self, ws: Tensor, noise: Noise = "random", draw: Draw | None = None, size: int = 0
+    ) -> tuple[Tensor, Tensor]:
+        """The pictures, and the last block's features (n, c', r, r) that they were made of. size: of smaller pictures, by skip
+        generators only.
+        """
         if noise not in ("random", "const", "none"):
             raise UsageError(f"noise {noise!r} is unknown.", fix="Use random, const or none.")
         x = image = None
@@ -302,6 +308,8 @@ class Synthesis(nn.Module):
             assert isinstance(block, SynthesisBlock)
             x, image = block(x, image, ws[:, at : at + block.styles + 1], noise, draw)
             at += block.styles
+            if x.shape[-1] == size:
+                break
         assert x is not None
         assert image is not None
         return image.contiguous(), x
@@ -406,7 +414,8 @@ class DiscriminatorBlock(nn.Module):
         channels, below = c.channels(r), c.channels(r // 2)
         self.in_half = _is_half(c, r)
         self.skip = c.d_architecture == "skip"
-        self.rgb = Conv(c.image_channels, channels, 1) if self.skip or r == c.resolution else None
+        entry = r == c.resolution or 0 < c.grown_from <= r
+        self.rgb = Conv(c.image_channels, channels, 1) if self.skip or entry else None
         self.conv0 = Conv(channels, channels, 3)
         self.conv1 = Conv(channels, below, 3, down=True)
         self.shortcut = Shortcut(channels, below, "down") if c.d_architecture == "resnet" else None
@@ -417,7 +426,7 @@ class DiscriminatorBlock(nn.Module):
         the next block.
         """
         dtype = HALF if self.in_half else self.conv0.weight.dtype
-        y = _with_rgb(x, self.rgb, image, dtype)
+        y = _with_rgb(x, self.rgb if x is None or self.skip else None, image, dtype)
         if self.skip:
             image = downsample(image, self.fir)
         if self.shortcut is None:
@@ -470,17 +479,22 @@ class Discriminator(nn.Module):
         self.epilogue = Epilogue(config, conditional=conditional)
 
     def forward(self, images: Tensor, label: Tensor | None = None, t: Tensor | None = None) -> Tensor:
-        """Scores (n, 1) of images (n, c, r, r) in -1 to 1. label: class numbers (n,); t: steps (n,), None for 0."""
+        """Scores (n, 1) of images (n, c, r, r) in -1 to 1. label: class numbers (n,); t: steps (n,), None for 0. r is the full
+        resolution, or a smaller one from `grown_from`.
+        """
         c = self.config
-        if images.shape[1:] != (c.image_channels, c.resolution, c.resolution):
+        r = images.shape[-1]
+        known = r == c.resolution or (0 < c.grown_from <= r and r in c.resolutions)
+        if images.shape[1:] != (c.image_channels, r, r) or not known:
             size = f"{c.image_channels} x {c.resolution} x {c.resolution}"
             raise UsageError(f"the discriminator reads pictures of {size}, got {tuple(images.shape[1:])}.")
         if t is not None and c.time == "none":
             raise UsageError("this discriminator has no time embedding.", fix="Set net.time to sinusoidal or label.")
         condition = None if self.condition is None else self.condition(len(images), label, t)
         x = None
-        for block in self.blocks.values():
-            x, images = block(x, images)
+        for name, block in self.blocks.items():
+            if int(name) <= r:
+                x, images = block(x, images)
         return self.epilogue(x, images, condition)
 
     def maps(self, images: Tensor) -> list[Tensor]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from lianpu import augment, losses
 from lianpu.config import TrainConfig
@@ -62,32 +63,34 @@ class GanTask(nn.Module):
     def updates(self, batch: Batch, clock: Clock, draw: Draw) -> Iterator[Update]:
         """One step: G, every fourth time its path length, D, every sixteenth time its R1. Fake i has the class of real i."""
         c = self.config
-        real, labels = batch.images, batch.labels if c.net.classes else None
+        real, labels = grown(batch.images, c.size(clock.images)), batch.labels if c.net.classes else None
+        gamma = c.gamma * (real.shape[-1] / c.net.resolution) ** 2  # as its rule of thumb has it
 
         with only(self.G):
-            fake = self.synthesize(self.styles(labels, draw.scoped("G"), update_average=True), draw.scoped("G"))
+            size = real.shape[-1]
+            fake = self.synthesize(self.styles(labels, draw.scoped("G"), update_average=True), draw.scoped("G"), size)
             shown = self.policy.show_fake(self.blurred(fake, clock), draw.scoped("G show"))
             yield Update("G", "loss/G", losses.nonsaturating(self.D(shown.images, labels, shown.t)))
             pseudo = self.blurred(fake.detach(), clock)
             if c.path_weight and clock.every(c.path_every):
-                penalty = self.path_length(labels, draw.scoped("G path"))
+                penalty = self.path_length(labels, draw.scoped("G path"), size)
                 yield Update("G", "loss/G path", c.path_weight * c.path_every * penalty)
 
         with only(self.D, self.frozen):
             with torch.no_grad():
-                fake = self.synthesize(self.styles(labels, draw.scoped("D")), draw.scoped("D"))
+                fake = self.synthesize(self.styles(labels, draw.scoped("D")), draw.scoped("D"), size)
             shown_fake = self.policy.show_fake(self.blurred(fake, clock), draw.scoped("D show fake"))
             shown_real = self.policy.show_real(self.blurred(real, clock), pseudo, draw.scoped("D show real"))
             score_fake = self.D(shown_fake.images, labels, shown_fake.t)
             score_real = self.D(shown_real.images, labels, shown_real.t)
             self.policy.observe(score_real.detach())
             yield Update("D", "loss/D", losses.logistic(score_real, score_fake))
-            if c.gamma and clock.every(c.r1_every):
+            if gamma and clock.every(c.r1_every):
                 real = real.detach().requires_grad_()
                 shown_real = self.policy.show_real(self.blurred(real, clock), pseudo, draw.scoped("D R1"))
                 score_real = self.D(shown_real.images, labels, shown_real.t)
                 self.policy.observe(score_real.detach())
-                yield Update("D", "loss/D R1", c.gamma / 2 * c.r1_every * losses.r1(score_real, real).mean())
+                yield Update("D", "loss/D R1", gamma / 2 * c.r1_every * losses.r1(score_real, real).mean())
 
     def styles(self, labels: Tensor | None, draw: Draw, *, update_average: bool = False) -> Tensor:
         """Styles (n, num_ws, w_dim) of new pictures; a share of them mixes two codes at a random layer (Karras et al. 2019, Sec. 3.1)."""
@@ -108,14 +111,14 @@ class GanTask(nn.Module):
         sigma = c.blur_sigma * (1 - clock.images / (1000 * c.blur_kimg)) if c.blur_kimg else 0.0
         return gaussian(images, sigma) if sigma >= LEAST_BLUR else images
 
-    def synthesize(self, ws: Tensor, draw: Draw) -> Tensor:
-        return self.G.synthesis(ws, noise="random", draw=draw)
+    def synthesize(self, ws: Tensor, draw: Draw, size: int) -> Tensor:
+        return self.G.synthesis.with_features(ws, "random", draw, size)[0]
 
-    def path_length(self, labels: Tensor | None, draw: Draw) -> Tensor:
+    def path_length(self, labels: Tensor | None, draw: Draw, size: int) -> Tensor:
         """The path length penalty on half the batch (Karras et al. 2020b, Eq. 4), about the running mean a of all processes."""
         half = max(self.rows // 2, 1)
         ws = self.styles(labels, draw)[:half]
-        images = self.synthesize(ws, draw.scoped("half"))
+        images = self.synthesize(ws, draw.scoped("half"), size)
         lengths = losses.path_lengths(images, ws, draw.normal("y", half, *images.shape[1:]))
         mean = lengths.detach().mean()
         self.world.mean_([mean])
@@ -138,3 +141,9 @@ class GanTask(nn.Module):
     def statistics(self) -> dict[str, float]:
         """What the progress line shows beside the losses."""
         return {**self.policy.stats(), "path length": float(self.path_mean)}
+
+
+def grown(images: Tensor, size: int) -> Tensor:
+    """Pictures (n, c, r, r) as small as pictures are now: (n, c, size, size), by the mean of their squares."""
+    factor = images.shape[-1] // size
+    return images if factor == 1 else F.avg_pool2d(images, factor)

@@ -31,6 +31,7 @@ class GeneratorRun(FromPictures):
         "d_architecture",
         "mbstd_group",
         "mbstd_channels",
+        "grown_from",
         "time",
         "half_resolutions",
     )
@@ -57,6 +58,7 @@ class GeneratorRun(FromPictures):
             ema_ramp=0.0,
             blur_sigma=0.0,
             blur_kimg=0.0,
+            grow_kimg=0.0,
         )
 
     @staticmethod
@@ -80,7 +82,7 @@ class GeneratorRun(FromPictures):
     def rehearse(config: TrainConfig, world: World) -> Rehearsal:
         """The policy at half of what it can: at p = 0 it has nothing to do."""
         net, rows = config.net, config.batch // world.size
-        task = GanTask(config, world).to(world.device)
+        task = GanTask(replace(config, grow_kimg=0.0), world).to(world.device)
         task.policy.set_strength(0.5)
         noise = torch.rand(rows, net.image_channels, net.resolution, net.resolution, device=world.device) * 2 - 1
         batch = Batch(noise, torch.zeros(rows, dtype=torch.int64, device=world.device))
