@@ -83,7 +83,7 @@ class Scale:
 
 
 _SMALL = ("net.channel_base=256", "net.channel_max=16", "net.z_dim=16", "net.w_dim=16", "batch=8", "tick_kimg=0.08", "snapshot_kimg=0.08",
-          "samples=8")  # fmt: skip
+          "samples=8", "grow_kimg=0.04")  # fmt: skip
 _SHORT = ("net.hidden=16", "net.width=4", "tick_kimg=0.016", "snapshot_kimg=0.016", "samples=2")
 SCALES: dict[str, Scale] = {
     s.name: s
