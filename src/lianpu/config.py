@@ -118,6 +118,11 @@ class StyleGAN2Config:
         return [2**i for i in range(2, self.resolution.bit_length())]
 
     @property
+    def sizes(self) -> list[int]:
+        """The resolutions at which pictures are made and judged: those from `grown_from`, or the full one alone."""
+        return [r for r in self.resolutions if r >= (self.grown_from or self.resolution)]
+
+    @property
     def num_ws(self) -> int:
         """Style vectors a picture takes: 2 log2(resolution) - 2."""
         return 2 * len(self.resolutions)
@@ -530,7 +535,7 @@ class TrainConfig:
             **dict.fromkeys(("r1_gamma", "path_weight", "blur_kimg", "grow_kimg"), (0, 1e6)),
             **dict.fromkeys(("style_mixing", "path_decay"), (0, 1)),
             **dict.fromkeys(("r1_every", "path_every"), (1, 1e6)),
-            "blur_sigma": (0, self.net.resolution / 8),
+            "blur_sigma": (0, self.size(0) / 8),
             "freeze_d": (0, len(self.net.resolutions) - 1),
         })  # fmt: skip
 
@@ -541,10 +546,9 @@ class TrainConfig:
 
     def size(self, images: int) -> int:
         """How wide the pictures are after so many of them."""
-        full = self.net.resolution
-        if not self.grow_kimg:
-            return full
-        return int(min(self.net.grown_from * 2 ** min(images // (1000 * self.grow_kimg), 16), full))
+        sizes = self.net.sizes
+        doublings = images // (1000 * self.grow_kimg) if self.grow_kimg else len(sizes)
+        return sizes[int(min(doublings, len(sizes) - 1))]
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,16 @@ def test_fine_tuning_begins_sharp(trained, data, tmp_path):
     assert (tuned["blur_sigma"], tuned["blur_kimg"]) == (0, 0)
 
 
+def test_a_model_whose_pictures_grew_keeps_its_discriminator(data, tmp_path):
+    """It has more ways in than one of full pictures alone; fine-tuned, its pictures are full from the start."""
+    growing = ["net.grown_from=8", "grow_kimg=0.004", "blur_sigma=0", "blur_kimg=0"]
+    train(data, tmp_path / "grown", "tiny-32-ada", *NET, *growing)
+    said = train(data, tmp_path / "run", "tiny-32-ada", from_model=str(tmp_path / "grown"))
+    assert "another regime" not in said
+    tuned = json.loads((tmp_path / "run" / "config.json").read_text("utf-8"))["config"]
+    assert (tuned["net"]["grown_from"], tuned["grow_kimg"]) == (8, 0)
+
+
 @pytest.mark.parametrize("setting", ["net.classes=7", "net.w_dim=16", "net.resolution=16"])
 def test_another_generator_is_refused(setting, trained, data, tmp_path):
     with pytest.raises(UsageError, match=f"fine-tuned with {setting}"):

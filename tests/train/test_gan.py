@@ -129,3 +129,5 @@ def test_what_cannot_grow_is_said(wrong, says):
         replace(toys.config().net, **wrong)
     with pytest.raises(UsageError, match="needs a size to grow from"):
         toys.config(grow_kimg=1.0)
+    with pytest.raises(UsageError, match="blur_sigma is 2"):  # 8 pixels have no room for it
+        growing(blur_sigma=2.0, blur_kimg=0.08)

@@ -249,7 +249,7 @@ class SynthesisBlock(nn.Module):
         self.shortcut = Shortcut(below, channels, "up") if c.g_architecture == "resnet" and r > 4 else None
         self.rgb = ToRGB(c, channels) if c.g_architecture == "skip" or r == c.resolution else None
         self.register_buffer("fir", binomial(), persistent=False)
-        if self.rgb is not None and 0 < c.grown_from < r:
+        if self.rgb is not None and r in c.sizes[1:]:
             nn.init.zeros_(self.rgb.weight)  # when pictures grow, they go on as they were
         self.styles = 1 if r == 4 else 2  # of its own; ToRGB shares the next block's first
 
@@ -414,8 +414,7 @@ class DiscriminatorBlock(nn.Module):
         channels, below = c.channels(r), c.channels(r // 2)
         self.in_half = _is_half(c, r)
         self.skip = c.d_architecture == "skip"
-        entry = r == c.resolution or 0 < c.grown_from <= r
-        self.rgb = Conv(c.image_channels, channels, 1) if self.skip or entry else None
+        self.rgb = Conv(c.image_channels, channels, 1) if self.skip or r in c.sizes else None
         self.conv0 = Conv(channels, channels, 3)
         self.conv1 = Conv(channels, below, 3, down=True)
         self.shortcut = Shortcut(channels, below, "down") if c.d_architecture == "resnet" else None
@@ -484,8 +483,7 @@ class Discriminator(nn.Module):
         """
         c = self.config
         r = images.shape[-1]
-        known = r == c.resolution or (0 < c.grown_from <= r and r in c.resolutions)
-        if images.shape[1:] != (c.image_channels, r, r) or not known:
+        if images.shape[1:] != (c.image_channels, r, r) or r not in c.sizes:
             size = f"{c.image_channels} x {c.resolution} x {c.resolution}"
             raise UsageError(f"the discriminator reads pictures of {size}, got {tuple(images.shape[1:])}.")
         if t is not None and c.time == "none":

@@ -63,11 +63,11 @@ class GanTask(nn.Module):
     def updates(self, batch: Batch, clock: Clock, draw: Draw) -> Iterator[Update]:
         """One step: G, every fourth time its path length, D, every sixteenth time its R1. Fake i has the class of real i."""
         c = self.config
-        real, labels = grown(batch.images, c.size(clock.images)), batch.labels if c.net.classes else None
-        gamma = c.gamma * (real.shape[-1] / c.net.resolution) ** 2  # as its rule of thumb has it
+        size = c.size(clock.images)
+        real, labels = grown(batch.images, size), batch.labels if c.net.classes else None
+        gamma = c.gamma * (size / c.net.resolution) ** 2  # as its rule of thumb has it
 
         with only(self.G):
-            size = real.shape[-1]
             fake = self.synthesize(self.styles(labels, draw.scoped("G"), update_average=True), draw.scoped("G"), size)
             shown = self.policy.show_fake(self.blurred(fake, clock), draw.scoped("G show"))
             yield Update("G", "loss/G", losses.nonsaturating(self.D(shown.images, labels, shown.t)))

@@ -31,7 +31,6 @@ class GeneratorRun(FromPictures):
         "d_architecture",
         "mbstd_group",
         "mbstd_channels",
-        "grown_from",
         "time",
         "half_resolutions",
     )
