@@ -133,3 +133,19 @@ def test_series_are_told_apart_without_colour():
     assert {"s0", "s1", "s2", "s3", "x", "y"} <= set(words)
     assert svg.find("title").text == "t"
     assert svg.attrib["role"] == "img"
+
+
+def test_names_of_many_bars_are_broken_into_lines_that_do_not_meet():
+    names = ["StyleGAN2", "StyleGAN2-ADA", "StyleGAN2-APA", "Diffusion-GAN", "Matcher", "SPADE", "SPADE-VAE", "脸谱生成器"]
+    made = str(draw.bars([*names, "Real masks"], [("s", 1, [Bar(1.0)] * 9)], "y", title="t"))
+    placed = re.findall(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="middle" class="label">([^<]*)<', made)
+    assert "".join(text for *_, text in placed).replace(" ", "") == "".join(names) + "Realmasks"
+    rows: dict[str, list[tuple[float, str]]] = {}
+    for x, y, text in placed:
+        rows.setdefault(y, []).append((float(x), text))
+    assert len(rows) == 2
+    top, height = map(float, re.search(r'viewBox="0 (\S+) \S+ (\S+)"', made).groups())
+    assert top + height > max(map(float, rows))
+    for row in rows.values():
+        for (x, text), (other, its) in pairwise(sorted(row)):
+            assert other - x > (draw._breadth(text) + draw._breadth(its)) / 2

@@ -5,6 +5,7 @@ colour, dash and mark, so that it is told apart in print and by those who do not
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +18,7 @@ DASHES = ("", "", "7 4", "2 3", "9 3 2 3", "4 4")
 MARKS = ("circle", "square", "diamond", "triangle", "cross", "ring")
 WIDTH, HEIGHT = 760.0, 330.0
 LEFT, RIGHT, TOP, BOTTOM = 64.0, 16.0, 18.0, 48.0
+LINE = 16.0  # between the lines of a label
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def _mark(kind: str, x: float, y: float, r: float, colour: int) -> Markup:
 
 
 def _legend(names: Sequence[tuple[str, int, bool]], y: float) -> list[Markup]:
-    """Name after name from the right edge of the label column; wide characters count double."""
+    """Name after name from the right edge of the label column."""
     parts, x = [], LEFT + 10
     for name, colour, marked in names:
         style = {"stroke_dasharray": DASHES[colour] or None}
@@ -133,7 +135,7 @@ def _legend(names: Sequence[tuple[str, int, bool]], y: float) -> list[Markup]:
         if marked:
             parts.append(_mark(MARKS[colour], x + 13, y - 4, 4, colour))
         parts.append(tag("text", name, x=f"{x + 33:.0f}", y=y, class_="label"))
-        x += 33 + sum(12.5 if ord(c) > 0x2E80 else 6.9 for c in name) + 24
+        x += 33 + _breadth(name) + 24
     return parts
 
 
@@ -216,17 +218,19 @@ def bars(
     top, bottom = TOP + 36, HEIGHT - BOTTOM + 20
     y = _Axis(y_marks, bottom, top)
     slot = (WIDTH - LEFT - RIGHT) / len(groups)
+    names = [_lines(group, slot - 6) for group in groups]
     breadth = min(46.0, slot * 0.62 / len(series))
     parts: list[Markup] = []
     for mark, label in zip(y_marks, labels(y_marks), strict=True):
         at = f"{y(mark):.1f}"
         parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=at, y2=at, class_="gridline"))
         parts.append(tag("text", label, x=LEFT - 8, y=f"{y(mark) + 4:.1f}", text_anchor="end"))
-    for g, group in enumerate(groups):
+    for g, name in enumerate(names):
         centre = LEFT + slot * (g + 0.5)
-        parts.append(
-            tag("text", group, x=f"{centre:.1f}", y=f"{bottom + 20:.1f}", text_anchor="middle", class_="label")
-        )
+        parts += [
+            tag("text", line, x=f"{centre:.1f}", y=f"{bottom + 20 + LINE * i:.1f}", text_anchor="middle", class_="label")
+            for i, line in enumerate(name)
+        ]
         for i, (_, colour, mine) in enumerate(series):
             b = mine[g]
             if b is None or not math.isfinite(b.value):
@@ -257,8 +261,23 @@ def bars(
             )
         )
         parts.append(tag("text", name, x=f"{at + 21:.0f}", y=TOP + 11, class_="label"))
-        at += 21 + sum(12.5 if ord(c) > 0x2E80 else 6.9 for c in name) + 28
-    return _svg(parts, title, HEIGHT, TOP)
+        at += 21 + _breadth(name) + 28
+    return _svg(parts, title, HEIGHT + LINE * (max(map(len, names)) - 1), TOP)
+
+
+def _breadth(text: str) -> float:
+    """About how wide a label is; wide characters count double."""
+    return sum(12.5 if ord(c) > 0x2E80 else 6.9 for c in text)
+
+
+def _lines(text: str, width: float) -> list[str]:
+    """A label in lines that fit a width, broken after spaces and hyphens; a longer word stays whole."""
+    lines = [""]
+    for word in re.findall(r"[^ -]*[ -]?", text):
+        if lines[-1] and _breadth((lines[-1] + word).rstrip()) > width:
+            lines.append("")
+        lines[-1] += word
+    return [line.rstrip() for line in lines]
 
 
 def whisker(

@@ -201,7 +201,7 @@ td small, th small { font-weight: 400 } .direction { white-space: nowrap }
 figure { margin: 1.5rem 0 } figcaption, caption { text-wrap: pretty } figcaption { font-size: .9rem; max-width: 48rem; margin-top: .6rem; line-height: 1.5 }
 .number-of { color: var(--red); font-weight: 600; margin-right: .35em }
 img { display: block; max-width: 100%; height: auto; background: #fff; border: 1px solid var(--line) } img.pixels { image-rendering: pixelated; width: 100% }
-.wall { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 1.6rem } .wall figure { margin: 0 }
+.wall { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); gap: 1.6rem } .wall figure { margin: 0 }
 svg { display: block; width: 100%; height: auto; overflow: visible } svg.small { width: 7rem; display: inline-block; height: 1.1rem; vertical-align: middle }
 svg text { fill: var(--soft); font: 12px system-ui, "PingFang SC", "Noto Sans CJK SC", "Microsoft YaHei", sans-serif; font-variant-numeric: tabular-nums }
 svg .label { fill: var(--ink) } svg .axis { stroke: var(--ink); stroke-width: 1; fill: none } svg .gridline { stroke: var(--grid); stroke-width: 1 }
