@@ -307,10 +307,11 @@ class DiganConfig:
     layers: int = 4
     """Layers of DV, DL, and of each part of M."""
     residual: bool = False
-    """Whether M adds a learnt linear map of the code to what it makes; in neither paper. Who the face is need not pass through it then."""
+    """Whether M is a learnt linear map of code, light and view, which gives the code back at first, and little of what its MLPs say
+    beside; in neither paper. A face is turned along a line in the teacher's codes, and a short run finds lines sooner."""
     prior: float = 0.0
-    """Height, in depth, of the half ellipsoid before the ground that the shape starts from (Pan et al. 2021); 0 is a plane. In neither
-    paper: it says which way a face is turned, which pictures alone leave open."""
+    """Height, in depth, of the bell before the ground that the shape starts from (as Pan et al. 2021 start from half an ellipsoid); 0 is a
+    plane. In neither paper: it says which way a face is turned, which pictures alone leave open."""
     smooth: float = 0.0
     """Deviation of the blur of the raw depth, in widths of the picture; 0 for none. In neither paper: a short run leaves noise there."""
     pace: float = 1.0
@@ -689,6 +690,9 @@ class LiftConfig:
     """By how much, times the sine of the yaw, it moves the face the other way, in units of a view's x: the nose leaves the middle less."""
     idt_yaw: float = 25.0
     """L_idt compares faces turned by less than so many degrees."""
+    cycle: Literal["all", "M"] = "all"
+    """Who learns from L_LVcyc: DV and DL too (Shi et al. 2021's code), or M alone. DV and M together can agree on codes that are said to
+    be turned and are not: shapes grow flat then."""
     still_kimg: float = 0.0
     """For so many thousand faces the shape stays as it began, while views, lights and codes are learnt; in neither paper."""
     lr: float = 0.0001

@@ -136,7 +136,16 @@ def test_series_are_told_apart_without_colour():
 
 
 def test_names_of_many_bars_are_broken_into_lines_that_do_not_meet():
-    names = ["StyleGAN2", "StyleGAN2-ADA", "StyleGAN2-APA", "Diffusion-GAN", "Matcher", "SPADE", "SPADE-VAE", "脸谱生成器"]
+    names = [
+        "StyleGAN2",
+        "StyleGAN2-ADA",
+        "StyleGAN2-APA",
+        "Diffusion-GAN",
+        "Matcher",
+        "SPADE",
+        "SPADE-VAE",
+        "脸谱生成器",
+    ]
     made = str(draw.bars([*names, "Real masks"], [("s", 1, [Bar(1.0)] * 9)], "y", title="t"))
     placed = re.findall(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="middle" class="label">([^<]*)<', made)
     assert "".join(text for *_, text in placed).replace(" ", "") == "".join(names) + "Realmasks"

@@ -36,9 +36,9 @@ def only(name: str) -> LiftWeights:
     return replace(OFF, **dict.fromkeys({"flip": ("rec", "flip")}.get(name, (name,)), 1.0))
 
 
-def reached(weights: LiftWeights, take: str = "") -> dict[str, float]:
+def reached(weights: LiftWeights, take: str = "", cycle: str = "all") -> dict[str, float]:
     """How much of a gradient each part of the student gets, from one term or all of them."""
-    c = lifting(weights=weights)
+    c = lifting(weights=weights, cycle=cycle)
     learning = task(c)
     assert isinstance(learning, LiftTask)
     for update in learning.updates(None, Clock(c.batch), Draw(0, 0)):
@@ -69,6 +69,13 @@ def reached(weights: LiftWeights, take: str = "") -> dict[str, float]:
 def test_each_loss_teaches_exactly_the_networks_it_should(term, weights, learns):
     got = reached(weights, term)
     assert {part for part, size in got.items() if size > 0} == set(learns)
+
+
+def test_the_cycle_may_teach_m_alone_and_is_the_same_loss():
+    """DV and DL then say of M's codes what they have learnt of the teacher's, and cannot agree with M on something else."""
+    assert {part for part, size in reached(only("lvcyc"), cycle="M").items() if size > 0} == {"M"}
+    both = [advance(loop(c), c, 1).means["loss/lvcyc"] for c in (lifting(cycle="all"), lifting(cycle="M"))]
+    assert both[0][0] == both[1][0]
 
 
 @pytest.mark.parametrize("method", LIFTERS)
@@ -211,7 +218,8 @@ def test_codes_are_drawn_towards_the_mean_of_their_class():
 
 
 def test_m_begins_with_codes_that_its_teacher_can_paint():
-    learning = task(lifting())
+    c = lifting()
+    learning = task(replace(c, net=replace(c.net, residual=False)))
     assert isinstance(learning, LiftTask)
     assert torch.equal(learning.G3D.M.joined[-1].bias, learning.w_mean.mean(0))
 

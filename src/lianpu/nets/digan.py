@@ -42,6 +42,7 @@ OF_NORM = 4  # channels in a group of GroupNorm
 PARTS = 4  # a partial convolution convolves one of so many
 FLAT = 0.01  # of the usual size are DS's last weights at first: a mesh of random depth folds wherever it is turned
 HALVES = 0.5, 0.85  # half the width and half the height of a face, in halves of a picture
+BESIDE = 0.1  # of what M's MLPs say, where a linear map stands beside them
 BORDER_COLUMNS = 2  # to the left and right, whose depth is the background's
 
 
@@ -131,14 +132,14 @@ class M(nn.Module):
             for features in (c.teacher.w_dim, LIGHT, VIEW)
         )
         self.joined = nn.Sequential(*part(c.hidden, c.teacher.w_dim))
-        self.skip = nn.Linear(c.teacher.w_dim, c.teacher.w_dim, bias=False) if c.residual else None
+        self.skip = nn.Linear(c.teacher.w_dim + LIGHT + VIEW, c.teacher.w_dim, bias=False) if c.residual else None
         if self.skip is not None:
-            nn.init.zeros_(self.skip.weight)
+            nn.init.eye_(self.skip.weight)  # w' is w at first
 
     def forward(self, w: Tensor, light: Tensor, view: Tensor) -> Tensor:
         """w (n, w_dim), raw light (n, 4), raw view (n, 6) -> w' (n, w_dim)."""
         made = self.joined(self.style(w) + self.light(light) + self.view(view))
-        return made if self.skip is None else made + self.skip(w)
+        return made if self.skip is None else self.skip(torch.cat([w, light, view], 1)) + BESIDE * made
 
 
 # ----------------------------------------------------------------------------------------------------------------------- DS
@@ -209,7 +210,7 @@ def _halving(config: DiganConfig) -> list[tuple[int, int]]:
 def shape(raw: Tensor, start: Tensor | None = None) -> Tensor:
     """Raw depth (n, 1, h, w) -> S (n, h, w) from `camera.NEAR` to `camera.FAR`, the background's in the columns at the border.
 
-    d = tanh(r - mean r), S = (1 + d) / 2 FAR + (1 - d) / 2 NEAR: Shi et al. 2021, released code. start: added to r, see `ellipsoid`.
+    d = tanh(r - mean r), S = (1 + d) / 2 FAR + (1 - d) / 2 NEAR: Shi et al. 2021, released code. start: added to r, see `bell`.
     """
     r = raw[:, 0]
     r = r - r.mean((1, 2), keepdim=True)
@@ -219,10 +220,13 @@ def shape(raw: Tensor, start: Tensor | None = None) -> Tensor:
     return nn.functional.pad(S[..., k:-k], (k, k), value=camera.BORDER)
 
 
-def ellipsoid(size: int, height: float) -> Tensor:
-    """The raw depth (size, size) of half an ellipsoid, as tall as a face, that bulges by `height` from the ground (Pan et al. 2021)."""
+def bell(size: int, height: float) -> Tensor:
+    """The raw depth (size, size) of a bell that bulges by `height` from the ground, its deviations half a face wide and half as tall.
+
+    Pan et al. 2021 (GAN2Shape) begin with half an ellipsoid, whose rim is a step that no gradient moves.
+    """
     across, down = (torch.linspace(-1, 1, size) / half for half in HALVES)
-    bulge = height * (1 - across**2 - down[:, None] ** 2).clamp(min=0).sqrt()
+    bulge = height * (-(across**2 + down[:, None] ** 2) / 2).exp()
     return torch.atanh((camera.BORDER - bulge - camera.NEAR) / (camera.FAR - camera.NEAR) * 2 - 1)
 
 
@@ -260,7 +264,7 @@ class G3D(nn.Module):
         self.config = config
         self.DV, self.DL = attributes(config, VIEW), attributes(config, LIGHT)
         self.DS, self.DT, self.M = DS(config), DT(config), M(config)
-        start = ellipsoid(config.resolution, config.prior) if config.prior else None
+        start = bell(config.resolution, config.prior) if config.prior else None
         self.register_buffer("start", start, persistent=False)
 
     def forward(self, w: Tensor, G2D: Generator, details: Tensor | None = None) -> Face:

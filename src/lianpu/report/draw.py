@@ -228,7 +228,9 @@ def bars(
     for g, name in enumerate(names):
         centre = LEFT + slot * (g + 0.5)
         parts += [
-            tag("text", line, x=f"{centre:.1f}", y=f"{bottom + 20 + LINE * i:.1f}", text_anchor="middle", class_="label")
+            tag(
+                "text", line, x=f"{centre:.1f}", y=f"{bottom + 20 + LINE * i:.1f}", text_anchor="middle", class_="label"
+            )
             for i, line in enumerate(name)
         ]
         for i, (_, colour, mine) in enumerate(series):

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F
 
 from lianpu import losses
@@ -61,9 +62,10 @@ class LiftTask(nn.Module):
         self.register_buffer("w_deviation", deviation)
         self.register_buffer("seen", torch.zeros(3))
         self.requires_grad_(False)
-        last = self.G3D.M.joined[-1]
-        assert isinstance(last, nn.Linear)
-        last.bias.copy_(mean.mean(0))  # M begins with codes near the mean, which its teacher can paint
+        if not config.net.residual:
+            last = self.G3D.M.joined[-1]
+            assert isinstance(last, nn.Linear)
+            last.bias.copy_(mean.mean(0))  # M begins with codes near the mean, which its teacher can paint
         self.G3D_ema = copy.deepcopy(self.G3D).eval()
 
     @property
@@ -104,7 +106,7 @@ class LiftTask(nn.Module):
             "rega": (c.rega, lambda: losses.albedo_rank(self.world.gather(self.details(face)))),
             "perturb": (c.perturb, lambda: self.distance(other.rendered, other.painted.detached())),
             "perturb M": (c.perturb, lambda: self.distance(other.asked, other.painted)),
-            "lvcyc": (c.lvcyc, lambda: losses.parameter_cycle(other.light, other.L, other.view, other.V)),
+            "lvcyc": (c.lvcyc, lambda: self.cycle(other)),
             "style": (c.style, lambda: losses.style_prior(other.w, mean, self.w_deviation)),
         }
         return {name: (weight, loss()) for name, (weight, loss) in terms.items() if weight}
@@ -137,6 +139,12 @@ class LiftTask(nn.Module):
         mine, its = (F.normalize(self.phi(x)[-1].mean((2, 3)), dim=1) for x in (face.picture, other.rendered.image))
         turned = other.view[:, 1].abs() * math.degrees(camera.ROTATION)
         return losses.identity_variance(mine, its, turned < self.config.idt_yaw)
+
+    def cycle(self, other: Otherwise) -> Tensor:
+        """L_LVcyc; unless the settings say that all learn from it, DV and DL do not."""
+        DV, DL = self.G3D.DV, self.G3D.DL
+        V, L = (other.V, other.L) if self.config.cycle == "all" else (held(DV, other.w), held(DL, other.w))
+        return losses.parameter_cycle(other.light, L, other.view, V)
 
     def details(self, face: Face) -> Tensor:
         """K A, for L_regA."""
@@ -247,6 +255,11 @@ class Otherwise:
     def painted(self) -> Pictured:
         """G2D(w')."""
         return Pictured(self.task, paint(self.task.G2D, self.w)[0])
+
+
+def held(network: nn.Module, x: Tensor) -> Tensor:
+    """network(x), from which the network learns nothing and x what it can."""
+    return functional_call(network, {name: p.detach() for name, p in network.named_parameters()}, (x,))
 
 
 @torch.no_grad()
