@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 
 import pytest
 
@@ -178,3 +179,12 @@ def test_errors_have_their_own_exit_codes():
         "ResourceError": 5,
         "CheckFailed": 6,
     }.items() <= codes.items()
+
+
+@pytest.mark.parametrize("kimg", [1, 2, 3, 5, 6, 7, 40])
+@pytest.mark.parametrize("grow_kimg", [0, 1, 3])
+def test_the_stages_of_a_growing_run_are_how_often_each_size_is_shown(kimg, grow_kimg):
+    net = StyleGAN2Config(resolution=64, grown_from=16)
+    c = TrainConfig(net=net, kimg=kimg, grow_kimg=grow_kimg)
+    shown = Counter(c.size(images) for images in range(0, kimg * 1000, 250))
+    assert c.stages == {size: n / 4 for size, n in shown.items()}

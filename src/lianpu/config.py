@@ -551,6 +551,15 @@ class TrainConfig:
         doublings = images // (1000 * self.grow_kimg) if self.grow_kimg else len(sizes)
         return sizes[int(min(doublings, len(sizes) - 1))]
 
+    @property
+    def stages(self) -> dict[int, float]:
+        """For how many thousand pictures they are how wide."""
+        sizes, each = self.net.sizes, self.grow_kimg
+        if not each:
+            return {self.net.resolution: self.kimg}
+        ends = [min(each * (i + 1), self.kimg) for i in range(len(sizes) - 1)] + [self.kimg]
+        return {size: end - begin for size, begin, end in zip(sizes, [0.0, *ends], ends, strict=False) if end > begin}
+
 
 @dataclass(frozen=True)
 class LossWeights:

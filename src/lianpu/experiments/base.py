@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 
 from lianpu import __version__, checkpoint, config, files, images, recipes
-from lianpu.config import RunConfig
+from lianpu.config import RunConfig, TrainConfig
 from lianpu.data import records
 from lianpu.data.folder import Folder
 from lianpu.errors import DataError, LianpuError, ResourceError, UsageError, did_you_mean
@@ -435,6 +435,17 @@ def forecast(
 
 
 def training_speed(chosen: RunConfig, device: Any, count: int) -> float:
+    """Pictures a second of a whole run. One whose pictures grow is measured at each of their sizes."""
+    if not isinstance(chosen, TrainConfig):
+        return _speed(chosen, device, count)
+    seconds = 0.0
+    for size, kimg in chosen.stages.items():
+        net = replace(chosen.net, resolution=size, grown_from=0)
+        seconds += kimg / _speed(replace(chosen, net=net, grow_kimg=0.0), device, count)
+    return chosen.kimg / seconds
+
+
+def _speed(chosen: RunConfig, device: Any, count: int) -> float:
     """Pictures a second over one whole cycle of the lazy regularisers, on noise, the policy at half strength."""
     import torch
 
