@@ -307,8 +307,8 @@ class DiganConfig:
     layers: int = 4
     """Layers of DV, DL, and of each part of M."""
     residual: bool = False
-    """Whether M is a learnt linear map of code, light and view, which gives the code back at first, and little of what its MLPs say
-    beside; in neither paper. A face is turned along a line in the teacher's codes, and a short run finds lines sooner."""
+    """Whether M moves the code along learnt directions, by what the view and light asked for differ from its own, and adds little of
+    what its MLPs say; in neither paper. Who the face is need not pass through it then, and a short run finds directions sooner."""
     prior: float = 0.0
     """Height, in depth, of the bell before the ground that the shape starts from (as Pan et al. 2021 start from half an ellipsoid); 0 is a
     plane. In neither paper: it says which way a face is turned, which pictures alone leave open."""

@@ -104,16 +104,20 @@ def test_a_shape_of_another_pace_and_a_blurred_one():
     assert float(c.diff(dim=2).abs().mean()) < float(a.diff(dim=2).abs().mean()) / 2
 
 
-def test_a_residual_m_begins_near_the_code_it_is_given():
-    """Were it not for its MLPs it would be the code itself, in any light and from anywhere."""
+def test_a_residual_m_moves_the_code_by_what_is_asked_for_beyond_what_it_has():
     m = G3D(replace(SMALL, residual=True)).M
-    w, light, view = torch.randn(3, 8), torch.rand(3, 4), torch.rand(3, 6)
-    said = m.joined(m.style(w) + m.light(light) + m.view(view))
-    assert_close(m(w, light, view), w + said / 10)
-    nn.init.constant_(m.skip.weight, 0.5)
-    of_all = torch.cat([w, light, view], 1).sum(1, keepdim=True) / 2
-    assert_close(m(w, light, view), of_all.expand(-1, 8) + said / 10)
-    assert G3D(SMALL).M.skip is None
+    w, light, view = torch.randn(3, 8), torch.rand(3, 4), torch.rand(3, 6, requires_grad=True)
+    said = m.joined(m.style(w) + m.light(light) + m.view(view)) * 0.03
+    assert_close(m(w, light, view, (light / 2, view / 2)), w + said)  # it has learnt nothing yet
+    nn.init.normal_(m.turn.weight)
+    assert_close(m(w, light, view, (light, view)), w + said)  # nothing else is asked for
+    direction = m.turn.weight[:, 4 + 1]
+    turned = view + 0.1 * torch.eye(6)[1]
+    moved = m(w, light, turned, (light, view)) - w - 0.03 * m.joined(m.style(w) + m.light(light) + m.view(turned))
+    assert_close(moved, (0.1 * 5 * direction).expand(3, -1), rtol=1e-4, atol=1e-5)
+    own = view.detach().requires_grad_()
+    assert torch.autograd.grad(m(w, light, view, (light, own)).sum(), own, allow_unused=True) == (None,)
+    assert G3D(SMALL).M.turn is None
 
 
 # ------------------------------------------------------------------------------------------------------------------- a face
@@ -160,7 +164,7 @@ def test_the_neutral_code_keeps_how_much_light_there_is_and_loses_whence(whole):
     L = face.light.clone()
     L[:, 2:] = 0
     assert torch.equal(frontal(face.light), L)
-    assert_close(face.w0, whole.G3D.M(w, L, torch.zeros(2, 6)))
+    assert_close(face.w0, whole.G3D.M(w, L, torch.zeros(2, 6), (face.light, face.view)))
     assert_close(face.picture, whole.G2D.synthesis(face.w0[:, None].expand(-1, TEACHER.num_ws, -1), "const"))
 
 

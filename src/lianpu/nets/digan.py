@@ -42,7 +42,8 @@ OF_NORM = 4  # channels in a group of GroupNorm
 PARTS = 4  # a partial convolution convolves one of so many
 FLAT = 0.01  # of the usual size are DS's last weights at first: a mesh of random depth folds wherever it is turned
 HALVES = 0.5, 0.85  # half the width and half the height of a face, in halves of a picture
-BESIDE = 0.1  # of what M's MLPs say, where a linear map stands beside them
+BESIDE = 0.03  # of what M's MLPs say, where it moves the code itself
+STRIDE = 5.0  # by which M moves it faster than Adam does at the learning rate of the rest
 BORDER_COLUMNS = 2  # to the left and right, whose depth is the background's
 
 
@@ -132,14 +133,18 @@ class M(nn.Module):
             for features in (c.teacher.w_dim, LIGHT, VIEW)
         )
         self.joined = nn.Sequential(*part(c.hidden, c.teacher.w_dim))
-        self.skip = nn.Linear(c.teacher.w_dim + LIGHT + VIEW, c.teacher.w_dim, bias=False) if c.residual else None
-        if self.skip is not None:
-            nn.init.eye_(self.skip.weight)  # w' is w at first
+        self.turn = nn.Linear(LIGHT + VIEW, c.teacher.w_dim, bias=False) if c.residual else None
+        if self.turn is not None:
+            nn.init.zeros_(self.turn.weight)
 
-    def forward(self, w: Tensor, light: Tensor, view: Tensor) -> Tensor:
-        """w (n, w_dim), raw light (n, 4), raw view (n, 6) -> w' (n, w_dim)."""
+    def forward(self, w: Tensor, light: Tensor, view: Tensor, own: tuple[Tensor, Tensor]) -> Tensor:
+        """w (n, w_dim), raw light (n, 4), raw view (n, 6) -> w' (n, w_dim). own: light and view of w, which do not learn from it: with
+        `residual` the code moves along a learnt direction for every number by which another differs from w's.
+        """
         made = self.joined(self.style(w) + self.light(light) + self.view(view))
-        return made if self.skip is None else self.skip(torch.cat([w, light, view], 1)) + BESIDE * made
+        if self.turn is None:
+            return made
+        return w + STRIDE * self.turn(torch.cat([light, view], 1) - torch.cat(own, 1).detach()) + BESIDE * made
 
 
 # ----------------------------------------------------------------------------------------------------------------------- DS
@@ -270,7 +275,7 @@ class G3D(nn.Module):
     def forward(self, w: Tensor, G2D: Generator, details: Tensor | None = None) -> Face:
         """The face of each code w (n, w_dim) of the teacher. details: see `paint`."""
         V, L = self.DV(w), self.DL(w)
-        w0 = self.M(w.detach(), frontal(L), torch.zeros_like(V))
+        w0 = self.M(w.detach(), frontal(L), torch.zeros_like(V), (L, V))
         picture, features = paint(G2D, w0, details)
         raw = self.DS(w0, features) * self.config.pace
         if self.config.smooth:

@@ -228,7 +228,7 @@ class Otherwise:
     @cached_property
     def w(self) -> Tensor:
         """w' = M(w, L', V')."""
-        return self.task.G3D.M(self.of, self.light, self.view)
+        return self.task.G3D.M(self.of, self.light, self.view, (self.face.light, self.face.view))
 
     @cached_property
     def V(self) -> Tensor:
