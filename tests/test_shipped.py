@@ -7,13 +7,13 @@ import pytest
 
 from lianpu import checkpoint
 from lianpu.data import pairs, truth
-from lianpu.data.samples import masks
+from lianpu.data.samples import heads, masks
 from lianpu.experiments import painting
 from lianpu.metrics import translation
 from lianpu.painter import Painter
 from lianpu.translator import Translator
 
-MODELS = ("opera-mask-64", "sketch-to-mask-64", "sketch-to-mask-64-spade-vae")
+MODELS = ("opera-mask-64", "sketch-to-mask-64", "sketch-to-mask-64-spade-vae", "clay-head-64")
 SERIES, COUNT, SIZE = 77, 8, 64  # of drawn masks; training had series 0 and 4
 
 
@@ -51,7 +51,7 @@ def test_cocosnet_follows_the_sketch_and_finds_the_colours_of_the_reference(draw
     bent = [painting.deformed(picture, SERIES, i) for i, picture in enumerate(drawn)]
     inside = translation.painted_places(drawn, lines)
     errors = {}
-    for name in MODELS[1:]:
+    for name in MODELS[1:3]:
         painter = Translator(name)
         made = [
             painting.paint(painter, ink, reference, SIZE // 2) for ink, (reference, _) in zip(lines, bent, strict=True)
@@ -76,3 +76,22 @@ def test_cocosnet_looks_at_the_right_place():
         flows.append(flow)
         places.append(truth.places(mask, len(index)))
     assert translation.by_flow(found, np.stack(flows), places).accuracy.mean() > 0.8
+
+
+def test_the_teacher_turns_its_heads_as_far_as_those_it_learnt_from():
+    """Yaw is read from 16 x 16 pixels by ridge regression on drawn heads. Two teachers that could not be lifted had 0.71 and 0.47."""
+
+    def small(picture: np.ndarray) -> np.ndarray:
+        grey = picture.astype(float).mean(-1).reshape(16, 4, 16, 4).mean((1, 3)).ravel()
+        return (grey - grey.mean()) / grey.std()
+
+    drawn = [heads.draw(SERIES, i, SIZE) for i in range(160)]
+    yaw = np.array([head.label["view"][1] for head in drawn])
+    both = np.stack([[small(head.seen.picture), small(head.seen.picture[:, ::-1])] for head in drawn])
+    known, its = both[:120].reshape(240, -1), np.stack([yaw, -yaw], 1)[:120].ravel()
+    reader = np.linalg.solve(known.T @ known + 50 * np.eye(known.shape[1]), known.T @ its)
+    assert np.corrcoef(both[120:, 0] @ reader, yaw[120:])[0, 1] > 0.8
+    painter = Painter("clay-head-64")
+    subjects = painter.subjects(96, seed=0, truncation=1.0)
+    made = np.stack([small(painter.paint(subject)) for subject in subjects]) @ reader
+    assert made.std() > 0.8 * yaw.std()

@@ -389,7 +389,7 @@ def generate(
     Parameters
     ----------
     model
-        A model folder, a run, or a shipped model: opera-mask-64.
+        A model folder, a run, or a shipped model: opera-mask-64 or clay-head-64.
     count
         How many pictures.
     seed

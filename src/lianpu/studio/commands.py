@@ -53,7 +53,7 @@ def again(path: Path, recipe: dict[str, Any], project: Project) -> str:
 
 def teach(project: Project) -> str:
     """The command that trains a model which knows shapes, to a place where the studio finds it."""
-    words = ["lianpu", "train", "--teacher", "opera-mask-64", "--recipe", "tiny-64-digan"]
+    words = ["lianpu", "train", "--teacher", "clay-head-64", "--recipe", "tiny-64-digan"]
     return shlex.join([*words, "--out", str(project.path.resolve() / "models" / "my-lifter")])
 
 
