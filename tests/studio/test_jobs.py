@@ -534,3 +534,9 @@ def test_what_was_being_removed_when_the_power_went_is_gone(tmp_path):
     assert not [*project.jobs(), *project.sources(), *project.results()]
     project.tidy()
     assert not list(tmp_path.rglob(".*"))
+
+
+def test_pages_open_with_the_masks(opened):
+    generators = [model["id"] for model in opened.get("/api/state")["models"] if model["kind"] == "stylegan2"]
+    assert generators[0] == "opera-mask-64"
+    assert "clay-head-64" in generators

@@ -232,11 +232,11 @@ class Project:
     # -------------------------------------------------------------------------------------------------------- models
 
     def models(self) -> list[dict[str, Any]]:
-        """Models that can be used: shipped ones by name, those in `models` by their folder's, those of runs by the run's id; and the
-        matcher.
+        """Models that can be used: shipped ones by name, masks first, those in `models` by their folder's, those of runs by the run's id;
+        and the matcher.
         """
         found: list[dict[str, Any]] = [{"id": "matcher", "title": "matcher", "kind": "matcher", "classes": []}]
-        places = {p.parent.name: p.parent for p in sorted(SHIPPED.glob("*/model.json"))}
+        places = {p.parent.name: p.parent for p in sorted(SHIPPED.glob("*/model.json"), key=_masks_first)}
         places |= {p.parent.name: p.parent for p in sorted(self.path.glob("models/*/model.json"))}
         places |= {p.parent.parent.name: p.parent for p in sorted(self.path.glob("models/*/model/model.json"))}
         places |= {p.parent.parent.parent.name: p.parent for p in sorted(self.path.glob("jobs/*/run/model/model.json"))}
@@ -335,6 +335,12 @@ def recipe_of(path: Path) -> dict[str, Any]:
         return provenance.read_recipe(path)
     except LianpuError:
         return {}
+
+
+def _masks_first(model: Path) -> tuple[bool, str]:
+    """The order of shipped models: pages open with the first that can do what they are for."""
+    name = model.parent.name
+    return not name.startswith("opera-mask"), name
 
 
 def _layers(net: dict[str, Any]) -> int | None:
