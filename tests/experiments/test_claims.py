@@ -93,6 +93,12 @@ def test_each_claim_falls_when_its_own_measure_turns_and_no_other(changes, falls
     assert {name for name, v in found.items() if v == "disagrees"} == falls
 
 
+def test_a_claim_of_several_measures_says_which_of_them_turned():
+    one = {c["name"]: c.get("parts") for c in claims.judge(world(ssim={"spade-vae": 0.9}))}
+    assert one["coco-spade"] == {"frechet": "agrees", "kernel": "agrees", "ssim": "disagrees", "ms-ssim": "agrees"}
+    assert one["few-shot"] is None
+
+
 def test_nothing_measured_is_no_verdict():
     assert set(verdicts(lambda kind, row: None).values()) == {"not measured", "eyes"}
 

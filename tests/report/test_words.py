@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import ast
 import string
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 import lianpu.report
 from lianpu.errors import UsageError
+from lianpu.experiments import claims, claims2024
 from lianpu.report.words import WORDS, Words
 
 FOLDER = Path(lianpu.report.__file__).parent
-SAME = {"rows.n", "better.", "exp.lpips.axis"}  # symbols and names that are the same in both
+SAME = {
+    "rows.n",
+    "better.",
+    "exp.lpips.axis",
+    "kind.ssim",
+    "kind.ms-ssim",
+    "kind.SIDE",
+    "kind.MAD (degrees)",
+    "exp.claim.part",
+}  # symbols and names that are the same in both
 
 
 def places(text: str) -> set[str]:
@@ -88,3 +99,29 @@ def test_a_missing_key_is_an_error_and_not_english():
 )
 def test_times(seconds, english, chinese):
     assert (Words("en").duration(seconds), Words("zh").duration(seconds)) == (english, chinese)
+
+
+def test_every_measure_that_a_claim_or_a_translator_has_is_named():
+    tried = [c.tried for c in (*claims.CLAIMS, *claims2024.CLAIMS) if isinstance(c.tried, Mapping)]
+    assert {f"kind.{kind}" for each in tried for kind in each if len(each) > 1} <= WORDS.keys()
+    zh = Words("zh")
+    assert zh.metric("colour error (Delta E)") != "colour error (Delta E)"
+    assert zh.metric("one of tomorrow") == "one of tomorrow"
+
+
+def test_notes_of_scarce_colours_are_chinese_on_a_chinese_page():
+    zh = Words("zh")
+    assert (
+        zh.scarce("fewer than 500 train pictures of some classes: white 486")
+        == "部分颜色的图像不足 500 张（训练）：白 486"
+    )
+    assert (
+        zh.scarce("fewer than 20 of some colours among 2048: red 0, mauve 3")
+        == "部分颜色的图像不足 20 张（共 2048 张）：红 0、mauve 3"
+    )
+    for note in ("fewer than", "fewer than 5 of some colours among 9: " + "red " * 999, "the run was short"):
+        assert zh.scarce(note) == note
+    assert (
+        Words("en").scarce("fewer than 20 of some colours among 2048: red 0")
+        == "fewer than 20 of some colours among 2048: red 0"
+    )

@@ -83,6 +83,8 @@ def every(verdicts: Sequence[str]) -> str:
 Look = Callable[[str, str], "Measured | None"]
 """(kind of metric, row) -> what was measured. Kinds: frechet, kernel, ssim, ms-ssim, lpips to real, lpips diversity, accuracy."""
 
+Tried = Callable[[Look], str]
+
 AUGMENTED = ("ada", "apa", "diffusion")
 GENERATORS = ("stylegan2", *AUGMENTED)
 SPADES = ("spade", "spade-vae")
@@ -99,21 +101,18 @@ class Claim:
     where: str
     en: str
     zh: str
-    tried: Callable[[Look], str] | None = None
+    tried: Tried | Mapping[str, Tried] | None = None
+    """Of several measures at once: each by the name of its kind."""
     tried_en: str = ""
     tried_zh: str = ""
 
 
-def _lowest(kind: str, row: str, others: Sequence[str]) -> Callable[[Look], str]:
-    return lambda look: every([compare(look(kind, row), look(kind, other)) for other in others])
+def _lowest(row: str, others: Sequence[str], *kinds: str) -> dict[str, Tried]:
+    return {k: lambda look, k=k: every([compare(look(k, row), look(k, other)) for other in others]) for k in kinds}
 
 
-def _highest(kind: str, row: str, others: Sequence[str]) -> Callable[[Look], str]:
-    return lambda look: every([compare(look(kind, other), look(kind, row)) for other in others])
-
-
-def _both(*tries: Callable[[Look], str]) -> Callable[[Look], str]:
-    return lambda look: every([t(look) for t in tries])
+def _highest(row: str, others: Sequence[str], *kinds: str) -> dict[str, Tried]:
+    return {k: lambda look, k=k: every([compare(look(k, other), look(k, row)) for other in others]) for k in kinds}
 
 
 CLAIMS: tuple[Claim, ...] = (
@@ -121,7 +120,7 @@ CLAIMS: tuple[Claim, ...] = (
         "plain-similar", "stylegan2", "Table 1",
         "Plain StyleGAN2 has the highest SSIM and MS-SSIM of the four: its pictures are the most similar to real ones.",
         "在四种方法中，原始 StyleGAN2 的 SSIM 与 MS-SSIM 最高：其图像与真实图像最相似。",
-        _both(_highest("ssim", "stylegan2", AUGMENTED), _highest("ms-ssim", "stylegan2", AUGMENTED)),
+        _highest("stylegan2", AUGMENTED, "ssim", "ms-ssim"),
         "SSIM and MS-SSIM against those of ADA, APA and Diffusion-GAN.",
         "将其 SSIM、MS-SSIM 与 ADA、APA、Diffusion-GAN 逐一比较。",
     ),
@@ -134,8 +133,7 @@ CLAIMS: tuple[Claim, ...] = (
         "ada-best", "ada", "Table 1",
         "ADA has the lowest FID and KID of the four: the best effect.",
         "ADA 的 FID 与 KID 在四种方法中最低，生成效果最好。",
-        _both(_lowest("frechet", "ada", ("stylegan2", "apa", "diffusion")),
-              _lowest("kernel", "ada", ("stylegan2", "apa", "diffusion"))),
+        _lowest("ada", ("stylegan2", "apa", "diffusion"), "frechet", "kernel"),
         "Fréchet and kernel distance against those of the other three.",
         "将弗雷歇距离与核距离同其余三种方法逐一比较。",
     ),
@@ -143,7 +141,7 @@ CLAIMS: tuple[Claim, ...] = (
         "ada-accuracy", "ada", "Table 3",
         "The colours of ADA's masks are recognised much more often than those of plain StyleGAN2.",
         "ADA 生成的脸谱，其颜色分类准确率远高于原始 StyleGAN2。",
-        _lowest("accuracy", "stylegan2", ("ada",)),
+        _lowest("stylegan2", ("ada",), "accuracy"),
         "The judge's accuracy against that on StyleGAN2's pictures.",
         "将分类准确率与 StyleGAN2 的比较。",
     ),
@@ -151,7 +149,7 @@ CLAIMS: tuple[Claim, ...] = (
         "ada-diverse", "ada", "Figure 6",
         "With augmentation the pictures are more diverse than without.",
         "采用数据增强后，生成图像的多样性高于未增强者。",
-        _lowest("lpips diversity", "stylegan2", ("ada",)),
+        _lowest("stylegan2", ("ada",), "lpips diversity"),
         "LPIPS among generated pictures against that of StyleGAN2.",
         "将生成图像之间的 LPIPS 与 StyleGAN2 的比较。",
     ),
@@ -159,7 +157,7 @@ CLAIMS: tuple[Claim, ...] = (
         "apa-little", "apa", "Table 1",
         "APA's gain is unexpectedly small; false images may disturb the discriminator. (The text says it with ADA as the best.)",
         "APA 的改进不如预期，伪样本可能干扰了判别器的正常训练（原文以 ADA 为最佳）。",
-        _lowest("frechet", "ada", ("apa",)),
+        _lowest("ada", ("apa",), "frechet"),
         "Fréchet distance: is APA's above ADA's?",
         "弗雷歇距离：APA 是否高于 ADA。",
     ),
@@ -167,7 +165,7 @@ CLAIMS: tuple[Claim, ...] = (
         "apa-accuracy", "apa", "Table 3",
         "The colours of APA's masks are recognised much more often than those of plain StyleGAN2.",
         "APA 生成的脸谱，其颜色分类准确率远高于原始 StyleGAN2。",
-        _lowest("accuracy", "stylegan2", ("apa",)),
+        _lowest("stylegan2", ("apa",), "accuracy"),
         "The judge's accuracy against that on StyleGAN2's pictures.",
         "将分类准确率与 StyleGAN2 的比较。",
     ),
@@ -175,7 +173,7 @@ CLAIMS: tuple[Claim, ...] = (
         "apa-diverse", "apa", "Figure 6",
         "With augmentation the pictures are more diverse than without.",
         "采用数据增强后，生成图像的多样性高于未增强者。",
-        _lowest("lpips diversity", "stylegan2", ("apa",)),
+        _lowest("stylegan2", ("apa",), "lpips diversity"),
         "LPIPS among generated pictures against that of StyleGAN2.",
         "将生成图像之间的 LPIPS 与 StyleGAN2 的比较。",
     ),
@@ -183,7 +181,7 @@ CLAIMS: tuple[Claim, ...] = (
         "diffusion-worse", "diffusion", "Table 1",
         "After the same number of training pictures Diffusion-GAN is worse: its discriminator has more to learn.",
         "在相同训练量下，Diffusion-GAN 变差：其判别器需要学习更多。",
-        _lowest("frechet", "stylegan2", ("diffusion",)),
+        _lowest("stylegan2", ("diffusion",), "frechet"),
         "Fréchet distance: is Diffusion-GAN's above StyleGAN2's?",
         "弗雷歇距离：Diffusion-GAN 是否高于 StyleGAN2。",
     ),
@@ -191,7 +189,7 @@ CLAIMS: tuple[Claim, ...] = (
         "diffusion-diverse", "diffusion", "Figure 6",
         "With augmentation the pictures are more diverse than without.",
         "采用数据增强后，生成图像的多样性高于未增强者。",
-        _lowest("lpips diversity", "stylegan2", ("diffusion",)),
+        _lowest("stylegan2", ("diffusion",), "lpips diversity"),
         "LPIPS among generated pictures against that of StyleGAN2.",
         "将生成图像之间的 LPIPS 与 StyleGAN2 的比较。",
     ),
@@ -199,8 +197,7 @@ CLAIMS: tuple[Claim, ...] = (
         "coco-spade", "cocosnet", "Table 2",
         "CoCosNet is significantly better than SPADE.",
         "CoCosNet 明显优于 SPADE。",
-        _both(_lowest("frechet", "cocosnet", SPADES), _lowest("kernel", "cocosnet", SPADES),
-              _highest("ssim", "cocosnet", SPADES), _highest("ms-ssim", "cocosnet", SPADES)),
+        _lowest("cocosnet", SPADES, "frechet", "kernel") | _highest("cocosnet", SPADES, "ssim", "ms-ssim"),
         "Fréchet and kernel distance, SSIM and MS-SSIM against those of SPADE, with and without an encoder of styles.",
         "将弗雷歇距离、核距离、SSIM 与 MS-SSIM 同 SPADE（有、无风格编码器）逐一比较。",
     ),
@@ -208,7 +205,7 @@ CLAIMS: tuple[Claim, ...] = (
         "coco-generators", "cocosnet", "Table 2",
         "FID and KID of CoCosNet are below those of StyleGAN2-ADA, the best generator.",
         "CoCosNet 的 FID 与 KID 低于最佳生成模型 StyleGAN2-ADA。",
-        _both(_lowest("frechet", "cocosnet", ("ada",)), _lowest("kernel", "cocosnet", ("ada",))),
+        _lowest("cocosnet", ("ada",), "frechet", "kernel"),
         "Fréchet and kernel distance against those of ADA. CoCosNet is lent lines and colours of held-out masks; a generator sees neither.",
         "将弗雷歇距离与核距离同 ADA 比较。CoCosNet 使用留出脸谱的线条与颜色，生成模型则两者皆未见。",
     ),
@@ -216,7 +213,7 @@ CLAIMS: tuple[Claim, ...] = (
         "coco-similar", "cocosnet", "Table 2",
         "SSIM and MS-SSIM of CoCosNet are higher than those of the generators, since its structures come from real pictures.",
         "CoCosNet 的 SSIM 与 MS-SSIM 高于各生成模型，因其结构取自真实图像。",
-        _both(_highest("ssim", "cocosnet", GENERATORS), _highest("ms-ssim", "cocosnet", GENERATORS)),
+        _highest("cocosnet", GENERATORS, "ssim", "ms-ssim"),
         "SSIM and MS-SSIM, paired at random as in Table 1, against those of the four generators.",
         "按表 1 的随机配对，将 SSIM 与 MS-SSIM 同四种生成模型逐一比较。",
     ),
@@ -224,7 +221,7 @@ CLAIMS: tuple[Claim, ...] = (
         "coco-diverse", "cocosnet", "Figure 6",
         "Translated pictures are less diverse than generated ones, and more like real ones.",
         "翻译所得图像的多样性低于生成图像，而与真实图像更相似。",
-        _both(_lowest("lpips diversity", "cocosnet", GENERATORS), _lowest("lpips to real", "cocosnet", GENERATORS)),
+        _lowest("cocosnet", GENERATORS, "lpips diversity", "lpips to real"),
         "LPIPS among its pictures and to real ones against those of the four generators.",
         "将其图像之间及与真实图像之间的 LPIPS 同四种生成模型逐一比较。",
     ),
@@ -232,7 +229,7 @@ CLAIMS: tuple[Claim, ...] = (
         "coco-accuracy", "cocosnet", "Table 3",
         "The colours of CoCosNet's masks are recognised most often of all methods.",
         "在所有方法中，CoCosNet 生成脸谱的颜色分类准确率最高。",
-        _highest("accuracy", "cocosnet", (*GENERATORS, *SPADES)),
+        _highest("cocosnet", (*GENERATORS, *SPADES), "accuracy"),
         "The judge's accuracy against that on the pictures of every other network.",
         "将分类准确率与其余各网络的比较。",
     ),
@@ -264,10 +261,17 @@ def judge(look: Look, claims: Sequence[Claim] = CLAIMS) -> list[dict[str, Any]]:
             "where": {"en": c.where, "zh": PLACES[c.where]},
             "says": {"en": c.en, "zh": c.zh},
             "tried": {"en": c.tried_en, "zh": c.tried_zh} if c.tried else None,
-            "verdict": c.tried(look) if c.tried else "eyes",
+            **_verdict(c.tried, look),
         }
         for c in claims
     ]
+
+
+def _verdict(tried: Tried | Mapping[str, Tried] | None, look: Look) -> dict[str, Any]:
+    if not isinstance(tried, Mapping):
+        return {"verdict": tried(look) if tried else "eyes"}
+    parts = {kind: each(look) for kind, each in tried.items()}
+    return {"verdict": every(list(parts.values())), "parts": parts}
 
 
 NOT_RUN: tuple[dict[str, dict[str, str]], ...] = (

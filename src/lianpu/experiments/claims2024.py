@@ -23,9 +23,9 @@ def _below(metric: str, row: str, other: str) -> Callable[[Look], str]:
     return lambda look: compare(look(metric, row), look(metric, other))
 
 
-def _beats(other: str) -> Callable[[Look], str]:
+def _beats(other: str) -> dict[str, Callable[[Look], str]]:
     """On SIDE and on MAD."""
-    return lambda look: every([_below(m, "digan", other)(look) for m in ("SIDE", "MAD (degrees)")])
+    return {m: _below(m, "digan", other) for m in ("SIDE", "MAD (degrees)")}
 
 
 def _at_most(metric: str, limit: float) -> Callable[[Look], str]:

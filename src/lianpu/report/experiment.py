@@ -82,7 +82,7 @@ def _table2(p: Page) -> None:
     heads = [t("rows.metric"), *(Cell(p.name(row), True) for row in p.painters)]
     body: list[list[Cell | str]] = []
     for name in names:
-        cells: list[Cell | str] = [Cell(tag("span", name, lang="en"), head=True)]
+        cells: list[Cell | str] = [Cell(t.metric(name), head=True)]
         for row in p.painters:
             found = together(measured[row, name])
             edge = page.interval(found[1], found[2]) if found else ""
@@ -128,9 +128,11 @@ def _table3(p: Page) -> None:
     per_class = mapping(p.scale.get("judge")).get("test_per_class")
     lead = t("exp.table3.lead", train=number(judge.get("train_pictures")), per_class=per_class)
     how = t("exp.judge.last" if judge.get("last_layer_only") else "exp.judge.all")
-    notes = [str(n) for n in sequence(judge.get("notes")) if "fewer" in str(n)]
-    notes += [f"{name}: {n}" for name, v in lines for n in sequence(v.get("notes"))]
-    said = tag("ul", *(tag("li", n, lang="en") for n in dict.fromkeys(notes)), class_="note") if notes else None
+    notes = [t.scarce(str(n)) for n in sequence(judge.get("notes")) if "fewer" in str(n)]
+    notes += [
+        t("exp.claim.part", kind=name, verdict=t.scarce(str(n))) for name, v in lines for n in sequence(v.get("notes"))
+    ]
+    said = tag("ul", *(tag("li", n) for n in dict.fromkeys(notes)), class_="note") if notes else None
     matrices = [_matrix(p, name, v) for name, v in lines]
     w.section(
         t("exp.table3"),

@@ -207,7 +207,7 @@ svg text { fill: var(--soft); font: 12px system-ui, "PingFang SC", "Noto Sans CJ
 svg .label { fill: var(--ink) } svg .axis { stroke: var(--ink); stroke-width: 1; fill: none } svg .gridline { stroke: var(--grid); stroke-width: 1 }
 svg .curve { fill: none; stroke-width: 2; stroke-linejoin: round } svg .whisker { stroke-width: 1.5; fill: none } svg .band { opacity: .13; stroke: none }
 SERIES
-.verdict { white-space: nowrap; font-weight: 600 } .verdict.good { color: var(--good) } .verdict.bad { color: var(--bad) } .verdict.open { color: var(--soft) }
+.part { display: block; white-space: nowrap; color: var(--soft) } .verdict { white-space: nowrap; font-weight: 600 } .verdict.good { color: var(--good) } .verdict.bad { color: var(--bad) } .verdict.open { color: var(--soft) }
 details { margin: .9rem 0 } summary { cursor: pointer; color: var(--soft) } summary:hover { color: var(--ink) }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.4rem; margin: 1rem 0 } dt { color: var(--soft) } dd { margin: 0; overflow-wrap: anywhere }
 footer { margin-top: 4.5rem; padding-top: 1rem; border-top: 1px solid var(--line); color: var(--soft); font-size: .88rem }

@@ -9,6 +9,7 @@ from lianpu.report import draw, page
 from lianpu.report.page import Cell, Markup, join, number, tag
 from lianpu.report.sections import ARROWS, Writer, best, code, protocol, row_table
 from lianpu.report.sources import Experiment, checked, finite
+from lianpu.report.words import WORDS
 
 __all__ = [
     "COLOURS", "TABLE_1", "Page", "claims_section", "cost_section", "everything_section", "is_evaluated", "mapping", "missing_section",
@@ -197,19 +198,37 @@ def claims_section(p: Page) -> None:
     heads = [t("exp.method"), t("exp.claim.says"), t("exp.claim.where"), t("exp.claim.tried"), t("exp.claim.verdict")]
     body = []
     for c in claims:
-        verdict = str(c.get("verdict"))
-        said = t(f"verdict.{verdict}") if verdict in (*TONES, "undecided", "not measured", "eyes") else verdict
+        parts = mapping(c.get("parts"))
+        found: list[Markup | str] = [_verdict(p, c.get("verdict"))]
+        if len(set(map(str, parts.values()))) > 1:
+            found += [
+                tag("small", t("exp.claim.part", kind=_kind(p, k), verdict=_said(p, v)), class_="part")
+                for k, v in parts.items()
+            ]
         name = t("exp.few").partition(":")[0].partition("：")[0] if c.get("row") == "few-shot" else p.name(c.get("row"))
         body.append(
             [
                 Cell(name, head=True),
                 t.pick(c.get("says")),
-                t.pick(c.get("where", "")),
+                Cell(tag("span", t.pick(c.get("where", "")), class_="direction")),
                 Cell(tag("small", t.pick(c["tried"]) if c.get("tried") else t("exp.claim.look"))),
-                Cell(tag("span", said, class_=f"verdict {TONES.get(verdict, 'open')}")),
+                Cell(join(found)),
             ]
         )
     w.section(t("exp.claims"), w.table(t("exp.claims.caption"), heads, body))
+
+
+def _said(p: Page, verdict: object) -> str:
+    known = verdict in (*TONES, "undecided", "not measured", "eyes")
+    return p.t(f"verdict.{verdict}") if known else str(verdict)
+
+
+def _verdict(p: Page, verdict: object) -> Markup:
+    return tag("span", _said(p, verdict), class_=f"verdict {TONES.get(str(verdict), 'open')}")
+
+
+def _kind(p: Page, kind: str) -> str:
+    return p.t(f"kind.{kind}") if f"kind.{kind}" in WORDS else kind
 
 
 def cost_section(p: Page) -> None:

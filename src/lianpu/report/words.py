@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from lianpu.errors import UsageError
@@ -211,14 +212,15 @@ WORDS: dict[str, tuple[str, str]] = {
     "exp.seeds_of": ("seeds: {values}", "各种子：{values}"),
     "exp.claims": ("What the paper says, and what was found", "论文所述与所见"),
     "exp.claims.caption": (
-        "The paper's statements in our words, beside the row they speak of. Agrees, disagrees: every seed and every interval lie on that side. Leans: every seed does, but intervals overlap.",
-        "论文的陈述（以我们的话转述），置于其所指的方法旁。“一致”“不一致”：所有种子及其区间都在该侧；“倾向”：所有种子在该侧，但区间重叠。",
+        "The paper's statements in our words, beside the row they speak of. Agrees, disagrees: every seed and every interval lie on that side. Leans: every seed does, but intervals overlap. A claim about several measures gets its least favourable verdict; where they differ, each stands below.",
+        "论文的陈述（以我们的话转述），置于其所指的方法旁。“一致”“不一致”：所有种子及其区间都在该侧；“倾向”：所有种子在该侧，但区间重叠。涉及多项指标的陈述取其中最不利者；各项不同时，逐项列于其下。",
     ),
     "exp.claim.says": ("The paper says", "论文所述"),
     "exp.claim.where": ("Where", "出处"),
     "exp.claim.tried": ("Tried by", "检验方式"),
     "exp.claim.verdict": ("Found here", "此处结果"),
     "exp.claim.look": ("Look at the pictures.", "请看图像。"),
+    "exp.claim.part": ("{kind}: {verdict}", "{kind}：{verdict}"),
     "verdict.agrees": ("agrees", "一致"),
     "verdict.leans to it": ("leans to it", "倾向一致"),
     "verdict.undecided": ("undecided", "不能判定"),
@@ -398,6 +400,23 @@ WORDS: dict[str, tuple[str, str]] = {
         "SIDE and MAD as unsup3d (Wu et al. 2020) measures them, over the pixels of the true head without its rim (a lifted picture has a depth everywhere); both normals from depth maps.",
         "SIDE 与 MAD 按 unsup3d（Wu 等 2020）测量：取真实头像的像素并去其边缘（三维化图像处处有深度）；法线均由深度图求得。",
     ),
+    # --- kinds of measures, in the verdicts on claims
+    "kind.frechet": ("Fréchet", "弗雷歇距离"),
+    "kind.kernel": ("kernel", "核距离"),
+    "kind.ssim": ("SSIM", "SSIM"),
+    "kind.ms-ssim": ("MS-SSIM", "MS-SSIM"),
+    "kind.lpips diversity": ("LPIPS among", "生成间 LPIPS"),
+    "kind.lpips to real": ("LPIPS to real", "与真实 LPIPS"),
+    "kind.SIDE": ("SIDE", "SIDE"),
+    "kind.MAD (degrees)": ("MAD", "MAD"),
+    # --- measures of translators, by the names their rows have
+    "metric.SSIM to the true picture": ("SSIM to the true picture", "与真实图像的 SSIM"),
+    "metric.MS-SSIM to the true picture": ("MS-SSIM to the true picture", "与真实图像的 MS-SSIM"),
+    "metric.colour error (Delta E)": ("colour error (Delta E)", "色差（ΔE）"),
+    "metric.edge recall within 1 px": ("edge recall within 1 px", "线条召回率（1 像素内）"),
+    "metric.edge recall within 2 px": ("edge recall within 2 px", "线条召回率（2 像素内）"),
+    "metric.edge precision within 2 px": ("edge precision within 2 px", "线条精确率（2 像素内）"),
+    "metric.matches within 1/16 of the width": ("matches within 1/16 of the width", "对应正确率（误差不超过图宽的 1/16）"),
     # --- colours
     "colour.red": ("red", "红"),
     "colour.black": ("black", "黑"),
@@ -407,6 +426,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "colour.yellow": ("yellow", "黄"),
     "colour.purple": ("purple", "紫"),
 }  # fmt: skip
+
+_SCARCE = re.compile(
+    r"fewer than (\d+) (?:of some colours )?(train|test|val|among \d+)(?: pictures of some classes)?: (\w+ \d+(?:, \w+ \d+)*)"
+)
+_WHERE = {"train": "训练", "test": "测试", "val": "验证"}
 
 
 class Words:
@@ -428,6 +452,18 @@ class Words:
     def colour(self, name: str) -> str:
         """A colour's name; that of a class lianpu does not know stays as the file has it."""
         return self(f"colour.{name}") if f"colour.{name}" in WORDS else name
+
+    def metric(self, name: str) -> str:
+        """A measure's name; that of one lianpu does not know stays as the file has it."""
+        return self(f"metric.{name}") if f"metric.{name}" in WORDS else name
+
+    def scarce(self, note: str) -> str:
+        """A judge's note that pictures of some colours were few; any other stays as the file has it."""
+        found = _SCARCE.fullmatch(note)
+        if self.lang == "en" or not found:
+            return note
+        counts = "、".join(f"{self.colour(c.partition(' ')[0])} {c.partition(' ')[2]}" for c in found[3].split(", "))
+        return f"部分颜色的图像不足 {found[1]} 张（{_WHERE.get(found[2]) or f'共 {found[2][6:]} 张'}）：{counts}"
 
     def gloss(self, row: dict[str, Any]) -> str:
         """What a metric row's measure is, in a few words; nothing for one lianpu does not know."""
