@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 from torch.testing import assert_close
 
 from lianpu import losses
+from lianpu.data.samples import heads
+from lianpu.ops.resample import gaussian
+from lianpu.render import camera, views
 
 
 def test_logistic_is_minus_the_log_likelihood_of_being_right():
@@ -303,6 +307,35 @@ def test_reconstruction_is_l1_and_its_weighed_perceptual_part():
     assert_close(losses.reconstruction(x, x, f, g, 3.0), 3 * losses.perceptual_distance(f, g))
     expected = (x - y).abs().sum() / 96 + 0.5 * losses.perceptual_distance(f, g)
     assert_close(losses.reconstruction(x, y, f, g, 0.5), expected)
+
+
+def test_detail_distance_knows_nothing_of_what_a_blur_keeps():
+    x = torch.rand(2, 3, 32, 32)
+    stripes = 0.1 * (torch.arange(32) % 2 * 2.0 - 1).expand_as(x)
+    for coarse, fine in ((0.4, 0.0), (0.0, 1.0), (0.4, 1.0)):
+        y = x - coarse - fine * stripes
+        found = losses.detail_distance(x, y, gaussian(x - y, 3.0))
+        assert_close(found, torch.tensor(0.1 * fine), rtol=0.02, atol=1e-6)
+
+
+def test_the_fine_part_tells_how_far_a_true_head_is_turned_and_l1_says_less():
+    """Of drawn heads, whose own depth is turned: what comes into view beside them no depth map knows."""
+    yaws, scales, size = (-28.0, 20.0, 31.0), (0.25, 0.5, 0.75, 1.0, 1.25), 64
+    light = (-0.3, 0.3, 0.3, -0.5)
+    seen = [(heads.head(99, k).see(size=size, light=light), y) for k, y in enumerate(yaws)]
+    turned = [heads.head(99, k).see((0, y / 60, 0, 0, 0, 0), light, size).picture for k, y in enumerate(yaws)]
+    front, there = (
+        torch.from_numpy(np.stack(p)).permute(0, 3, 1, 2) / 127.5 - 1 for p in ([s.picture for s, _ in seen], turned)
+    )
+    depth = torch.from_numpy(np.stack([s.depth for s, _ in seen])).clamp(max=camera.BORDER)
+    far, fine = [], []
+    for scale in scales:
+        view = torch.cat([camera.raw_view(scale * y) for y in yaws])
+        image = views.render(depth, front, None, view).image
+        far.append(float(losses.reconstruction(image, there, [], [], 0.0)))
+        fine.append(float(losses.detail_distance(image, there, gaussian(image - there, 3.0))))
+    assert scales[int(np.argmin(fine))] == 1.0, fine
+    assert scales[int(np.argmin(far))] < 1.0, far
 
 
 def test_perceptual_distance_compares_directions_not_sizes():

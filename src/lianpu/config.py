@@ -655,6 +655,8 @@ class LiftWeights:
     """lambda_rec, of L_rec: seen from its own view the face is the teacher's picture."""
     perc: float = 1.0
     """lambda_perc, of the perceptual part beside L1, wherever two pictures are compared."""
+    detail: float = 0.0
+    """Of the fine part of L1, beside both wherever two pictures are compared; in neither paper (`losses.detail_distance`)."""
     flip: float = 0.8
     """lambda_flip, of L_flip, which is L_rec of the mirrored face; it is multiplied by rec."""
     idt: float = 1.0

@@ -15,6 +15,7 @@ __all__ = [
     "albedo_rank",
     "contextual",
     "contextual_loss",
+    "detail_distance",
     "domain",
     "feature_loss",
     "feature_matching",
@@ -246,6 +247,16 @@ def reconstruction(rendered: Tensor, picture: Tensor, mine: Maps, its: Maps, wei
     """
     far = (rendered - picture).abs().mean()
     return far + weight * perceptual_distance(mine, its) if weight else far
+
+
+def detail_distance(rendered: Tensor, picture: Tensor, blurred: Tensor) -> Tensor:
+    """Mean |d - d'| of the difference d of two pictures (n, 3, h, w) and of the same blurred, d': how far fine parts lie from where they
+    should. `blurred` is d'.
+
+    A turned head's outline hardly moves, since its far side comes into view, which no depth map knows of; so of all that differs the coarse
+    part asks for less turning than is true, and the fine part does not.
+    """
+    return (rendered - picture - blurred).abs().mean()
 
 
 def perceptual_distance(mine: Maps, its: Maps) -> Tensor:

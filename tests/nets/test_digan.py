@@ -12,7 +12,7 @@ from torch.testing import assert_close
 from lianpu.config import DiganConfig, StyleGAN2Config
 from lianpu.errors import UsageError
 from lianpu.nets import digan
-from lianpu.nets.digan import G3D, Digan, Face, PartialConv, frontal, look, paint, shape
+from lianpu.nets.digan import G3D, Digan, Face, PartialConv, bell, frontal, gauge, look, paint, shape, without
 from lianpu.render import camera, surface, views
 
 TEACHER = StyleGAN2Config(resolution=32, channel_base=256, channel_max=16, z_dim=8, w_dim=8, mapping_layers=2)
@@ -90,6 +90,22 @@ def test_a_student_may_begin_as_a_bell():
     wanted = camera.BORDER - 0.08 * torch.exp(-(x**2 + y[:, None] ** 2) / 2)
     inside = depth[..., 2:-2]
     assert_close(inside, wanted[:, 2:-2].expand_as(inside), rtol=0, atol=0.005)  # but for what DS says at first
+
+
+def test_what_pictures_cannot_tell_of_a_shape_stays_as_it_began():
+    start = bell(32, 0.1)
+    directions = gauge(start)
+    bulge, tilt = start.max() - start, torch.linspace(-1, 1, 32)[:, None].expand(32, 32)
+    for told in (torch.full((32, 32), 0.3), 0.5 * bulge, -0.2 * tilt, 0.3 + 0.5 * bulge - 0.2 * tilt):
+        assert_close(without(told[None, None], directions), torch.zeros(1, 1, 32, 32), rtol=0, atol=1e-5)
+    nose = torch.zeros(1, 1, 32, 32)
+    nose[..., 15:19, 14:18] = -0.2
+    kept = without(nose, directions)
+    assert_close(without(kept, directions), kept, rtol=0, atol=1e-6)
+    assert float(kept.min()) < -0.15
+    ground = torch.zeros(1, 1, 32, 32)
+    ground[..., :2] = -0.2
+    assert float((without(ground, directions) - ground)[..., 8:24].abs().max()) < 0.02, "of the ground it knows nothing"
 
 
 def test_a_shape_of_another_pace_and_a_blurred_one():

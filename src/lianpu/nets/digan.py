@@ -215,11 +215,10 @@ def _halving(config: DiganConfig) -> list[tuple[int, int]]:
 def shape(raw: Tensor, start: Tensor | None = None) -> Tensor:
     """Raw depth (n, 1, h, w) -> S (n, h, w) from `camera.NEAR` to `camera.FAR`, the background's in the columns at the border.
 
-    d = tanh(r - mean r), S = (1 + d) / 2 FAR + (1 - d) / 2 NEAR: Shi et al. 2021, released code. start: added to r, see `bell`.
+    d = tanh(r - mean r), S = (1 + d) / 2 FAR + (1 - d) / 2 NEAR: Shi et al. 2021, released code. start: added to r instead, see `bell`.
     """
     r = raw[:, 0]
-    r = r - r.mean((1, 2), keepdim=True)
-    d = torch.tanh(r if start is None else r + start)
+    d = torch.tanh(r - r.mean((1, 2), keepdim=True) if start is None else r + start)
     S = (1 + d) / 2 * camera.FAR + (1 - d) / 2 * camera.NEAR
     k = BORDER_COLUMNS
     return nn.functional.pad(S[..., k:-k], (k, k), value=camera.BORDER)
@@ -233,6 +232,26 @@ def bell(size: int, height: float) -> Tensor:
     across, down = (torch.linspace(-1, 1, size) / half for half in HALVES)
     bulge = height * (-(across**2 + down[:, None] ** 2) / 2).exp()
     return torch.atanh((camera.BORDER - bulge - camera.NEAR) / (camera.FAR - camera.NEAR) * 2 - 1)
+
+
+def gauge(start: Tensor) -> Tensor:
+    """What of raw depth stays as it began, (2, 3, h, w): three directions (an offset, the bulge, a tilt up or down), and what finds their
+    part of a depth map, by least squares where the bulge is.
+
+    Pictures do not tell (Belhumeur et al. 1999, "The bas-relief ambiguity"): a deeper face that turns less looks the same, and so does
+    one tilted whose views are tilted back. To the side the mirrored face tells.
+    """
+    bulge = start.max() - start
+    tilt = torch.linspace(-1, 1, len(start))[:, None].expand_as(start)
+    D = torch.stack([torch.ones_like(start), bulge, tilt])
+    weighed = D * bulge
+    return torch.stack([D, torch.einsum("kl,lhw->khw", torch.einsum("khw,lhw->kl", weighed, D).inverse(), weighed)])
+
+
+def without(raw: Tensor, gauge: Tensor) -> Tensor:
+    """Raw depth (n, 1, h, w) but for its part of some directions (see `gauge`)."""
+    directions, finding = gauge
+    return raw - torch.einsum("nchw,khw,kyx->ncyx", raw, finding, directions)
 
 
 # ----------------------------------------------------------------------------------------------------------------------- DT
@@ -263,6 +282,7 @@ class G3D(nn.Module):
     """The student: all that is learnt."""
 
     start: Tensor | None
+    gauge: Tensor | None
 
     def __init__(self, config: DiganConfig) -> None:
         super().__init__()
@@ -271,6 +291,7 @@ class G3D(nn.Module):
         self.DS, self.DT, self.M = DS(config), DT(config), M(config)
         start = bell(config.resolution, config.prior) if config.prior else None
         self.register_buffer("start", start, persistent=False)
+        self.register_buffer("gauge", None if start is None else gauge(start), persistent=False)
 
     def forward(self, w: Tensor, G2D: Generator, details: Tensor | None = None) -> Face:
         """The face of each code w (n, w_dim) of the teacher. details: see `paint`."""
@@ -280,6 +301,8 @@ class G3D(nn.Module):
         raw = self.DS(w0, features) * self.config.pace
         if self.config.smooth:
             raw = gaussian(raw, self.config.smooth * self.config.resolution)
+        if self.gauge is not None:
+            raw = without(raw, self.gauge)
         S = shape(raw, self.start)
         T = views.transformation(self.DT(w0), S)
         A = surface.delight(picture, surface.shading(surface.normals(S), surface.light(frontal(L))))

@@ -33,6 +33,7 @@ CODES = 50_000  # of which the mean and deviation of w are taken, as there
 DETAIL = (
     4 * math.sqrt(2) / 256
 )  # deviation of the blur that leaves an albedo's details, in widths of the picture; theirs at 256 px
+FINE = 3 / 64  # deviation of the blur that leaves what is fine in a picture, in widths of it
 SIDE = 64  # at most so many pixels a side have the details whose rank is lowered, as there
 MEMORY = 0.99  # of the watch over yaw and relief: it looks at the last hundred steps or so
 
@@ -128,7 +129,11 @@ class LiftTask(nn.Module):
         weight = self.config.weights.perc
         rendered = torch.where(seen.mask[:, None], seen.image, known.picture)
         mine, its = (self.phi(rendered), known.maps) if weight else ([], [])
-        return losses.reconstruction(rendered, known.picture, mine, its, weight)
+        far = losses.reconstruction(rendered, known.picture, mine, its, weight)
+        if not (detail := self.config.weights.detail):
+            return far
+        blurred = gaussian(rendered - known.picture, FINE * rendered.shape[-1])
+        return far + detail * losses.detail_distance(rendered, known.picture, blurred)
 
     def phi(self, pictures: Tensor) -> list[Tensor]:
         """Features of pictures, layer by layer."""
