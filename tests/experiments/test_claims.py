@@ -39,6 +39,8 @@ def test_swapping_the_sides_swaps_the_verdict(a, b, half_a, half_b):
         (at(4, 5, half=2), at(1, 2, half=2), "leans against"),
         (at(4, 5), at(1, 2), "disagrees"),
         (at(3), at(3), "undecided"),
+        (at(1, half=2), at(2, 3), "undecided"),  # one seed leans to nothing
+        (at(1, half=0.5), at(2, 3), "agrees"),
         (None, at(1), "not measured"),
     ],
 )
@@ -54,6 +56,8 @@ def world(**changes: dict[str, float]) -> claims.Look:
         "kernel": {"stylegan2": 3, "ada": 1, "apa": 2.5, "diffusion": 4, "spade": 2, "spade-vae": 2, "cocosnet": 0.4},
         "ssim": {"stylegan2": 0.5, "ada": 0.4, "apa": 0.4, "diffusion": 0.3, "spade": 0.7, "spade-vae": 0.7, "cocosnet": 0.8},
         "ms-ssim": {"stylegan2": 0.5, "ada": 0.4, "apa": 0.4, "diffusion": 0.3, "spade": 0.7, "spade-vae": 0.7, "cocosnet": 0.8},
+        "SSIM to the true picture": {"spade": 0.7, "spade-vae": 0.8, "cocosnet": 0.9},
+        "MS-SSIM to the true picture": {"spade": 0.7, "spade-vae": 0.8, "cocosnet": 0.9},
         "lpips to real": {"stylegan2": 0.5, "ada": 0.5, "apa": 0.5, "diffusion": 0.6, "cocosnet": 0.4},
         "lpips diversity": {"stylegan2": 0.3, "ada": 0.4, "apa": 0.4, "diffusion": 0.4, "cocosnet": 0.05},
         "accuracy": {"stylegan2": 0.5, "ada": 0.9, "apa": 0.9, "diffusion": 0.6, "spade": 0.8, "spade-vae": 0.8, "cocosnet": 0.95},
@@ -74,14 +78,17 @@ def test_a_world_as_the_paper_says_agrees_with_every_claim():
 @pytest.mark.parametrize(
     ("changes", "falls"),
     [
-        ({"kernel": {"apa": 0.5}}, {"ada-best"}),
+        ({"kernel": {"apa": 0.5}}, {"ada-best", "apa-little"}),
         ({"frechet": {"apa": 5}}, {"ada-best", "apa-little"}),
         ({"frechet": {"diffusion": 20}}, {"diffusion-worse"}),
         ({"ms-ssim": {"apa": 0.6}}, {"plain-similar"}),
         ({"accuracy": {"apa": 0.2}}, {"apa-accuracy"}),
         ({"lpips diversity": {"diffusion": 0.1}}, {"diffusion-diverse"}),
         ({"frechet": {"stylegan2 fewest": 20}}, {"few-shot"}),
-        ({"ssim": {"spade-vae": 0.9}}, {"coco-spade"}),
+        ({"frechet": {"spade": 3}}, {"coco-spade"}),
+        ({"SSIM to the true picture": {"spade": 0.95}}, {"coco-spade"}),
+        ({"SSIM to the true picture": {"spade-vae": 0.95}}, {"coco-spade-vae"}),
+        ({"kernel": {"diffusion": 2}}, {"diffusion-worse"}),
         ({"kernel": {"cocosnet": 1.5}}, {"coco-generators"}),
         ({"ms-ssim": {"stylegan2": 0.85}}, {"coco-similar"}),
         ({"lpips to real": {"apa": 0.2}}, {"coco-diverse"}),
@@ -94,8 +101,8 @@ def test_each_claim_falls_when_its_own_measure_turns_and_no_other(changes, falls
 
 
 def test_a_claim_of_several_measures_says_which_of_them_turned():
-    one = {c["name"]: c.get("parts") for c in claims.judge(world(ssim={"spade-vae": 0.9}))}
-    assert one["coco-spade"] == {"frechet": "agrees", "kernel": "agrees", "ssim": "disagrees", "ms-ssim": "agrees"}
+    one = {c["name"]: c.get("parts") for c in claims.judge(world(kernel={"spade": 0.1}))}
+    assert one["coco-spade"] == {"frechet": "agrees", "kernel": "disagrees", **dict.fromkeys(claims.TRUTH, "agrees")}
     assert one["few-shot"] is None
 
 

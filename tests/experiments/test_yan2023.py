@@ -227,7 +227,7 @@ def test_an_evaluation_is_done_again_when_its_model_changes(whole, tmp_path):
 @pytest.mark.slow
 def test_the_page_shows_it_in_both_languages(whole, tmp_path):
     (whole.folder / "summary.json").write_text(json.dumps(yan2023.summary(whole), default=str), "utf-8")
-    for lang, words in (("en", "What the paper says"), ("zh", "论文所述与所见")):
+    for lang, words in (("en", "What the paper says"), ("zh", "论文结论与本次结果")):
         page, table, facts = api.report([whole.folder], tmp_path / f"{lang}.html", lang=lang)
         html = page.read_text("utf-8")
         assert words in html

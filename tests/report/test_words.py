@@ -24,6 +24,7 @@ SAME = {
     "kind.SIDE",
     "kind.MAD (degrees)",
     "exp.claim.part",
+    "list",
 }  # symbols and names that are the same in both
 
 

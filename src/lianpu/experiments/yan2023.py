@@ -510,7 +510,7 @@ def _look(main: Sequence[dict[str, Any]], few: Sequence[dict[str, Any]], headlin
         mine = [e for e in (few if small else main) if e["row"] == name and (not small or e["originals"] == fewest)]
         if kind == "accuracy":
             return claims.Measured.of([e["accuracy"] for e in mine])
-        return claims.Measured.of([r for e in mine for r in e["rows"] if r["metric"] == headline.get(kind)])
+        return claims.Measured.of([r for e in mine for r in e["rows"] if r["metric"] == headline.get(kind, kind)])
 
     return look
 
@@ -524,10 +524,10 @@ def _reasons(experiment: Yan2023, evaluated: Sequence[dict[str, Any]]) -> list[d
 
     if experiment.resolution != 256:
         note(
-            f"256 px and {SCALES['paper'].kimg:g} kimg a run, as the paper's recipes have it",
-            f"论文规模：256 像素、每次训练 {SCALES['paper'].kimg:g} 千张",
-            f"This is the scale {s.name}: {s.about}. `lianpu experiment yan2023 --scale paper` needs CUDA.",
-            f"本次规模为 {s.name}（{experiment.resolution} 像素、每次 {s.kimg:g} 千张）；--scale paper 需要 CUDA。",
+            f"256 px and {SCALES['paper'].kimg:,.0f} thousand pictures a run, lianpu's scale paper",
+            f"256 像素、每次训练 {SCALES['paper'].kimg / 10:,.0f} 万张（lianpu 的 paper 规模）",
+            f"This is the scale {s.name}: {s.about}. The scale paper needs CUDA.",
+            f"本次规模为 {s.name}（{experiment.resolution} 像素、每次 {s.kimg / 10:g} 万张）；paper 规模需要 CUDA。",
         )
     if evaluated and not any(
         r["metric"] in ("FID", "KID") and r["value"] is not None for e in evaluated for r in e["rows"]

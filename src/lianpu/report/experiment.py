@@ -26,7 +26,7 @@ from lianpu.report.parts import (
     title_of,
     together,
 )
-from lianpu.report.sections import Writer, policy
+from lianpu.report.sections import Writer, metric, policy
 from lianpu.report.sources import Experiment, checked, checked_tick, finite, thin
 
 __all__ = ["flat_rows", "write"]
@@ -35,7 +35,15 @@ __all__ = ["flat_rows", "write"]
 def write(w: Writer, source: Experiment) -> tuple[str, str, list[Markup]]:
     """All sections; returns title, subtitle and lead."""
     p, t = Page(w, source), w.t
-    lead = [w.paragraph(t("exp.lead"), "lead"), w.paragraph(t("exp.numbers"))]
+    seeds = len(sequence(p.facts.get("seeds")))
+    scale = {"name": p.scale.get("name", ""), "size": mapping(p.facts.get("data")).get("size", "–"), "n": seeds}
+    lead = [
+        w.paragraph(t("exp.lead"), "lead"),
+        w.paragraph(t("exp.scale", images=_thousands(p.scale.get("kimg")), **scale)),
+        w.paragraph(t("exp.numbers")),
+    ]
+    if mapping(p.facts.get("data")).get("drawn"):
+        lead.append(w.paragraph(t("exp.drawn")))
     if p.painters:
         lead.insert(1, w.paragraph(t("exp.lead.painters")))
     lead += p.warnings
@@ -82,7 +90,7 @@ def _table2(p: Page) -> None:
     heads = [t("rows.metric"), *(Cell(p.name(row), True) for row in p.painters)]
     body: list[list[Cell | str]] = []
     for name in names:
-        cells: list[Cell | str] = [Cell(t.metric(name), head=True)]
+        cells: list[Cell | str] = [Cell(metric(t, name), head=True)]
         for row in p.painters:
             found = together(measured[row, name])
             edge = page.interval(found[1], found[2]) if found else ""
@@ -229,7 +237,7 @@ def _few(p: Page) -> None:
     if not p.few:
         return
     parts: list[Markup | None] = [
-        w.paragraph(t("exp.few.lead", counts=", ".join(str(n) for n in sequence(p.facts.get("few")))))
+        w.paragraph(t("exp.few.lead", counts=t("list").join(str(n) for n in sequence(p.facts.get("few")))))
     ]
     originals = mapping(mapping(p.facts.get("data")).get("splits")).get("train", {}).get("originals")
     seeds = ", ".join(map(str, sequence(p.scale.get("few_seeds"))))
@@ -255,7 +263,9 @@ def _few(p: Page) -> None:
         caption = t("exp.few.caption", metric=p.headline[kind], seeds=seeds)
 
         def make(s: list[Series] = series, k: str = kind, c: str = caption, at: list[int] = counts) -> Markup:
-            return draw.curves(s, t("exp.few.x"), p.headline[k], title=c, log_x=True, x_marks=[float(v) for v in at])
+            return draw.curves(
+                s, t("exp.few.x"), p.headline[k], title=c, log_x=True, x_marks=[float(v) for v in at], zero=False
+            )
 
         parts.append(w.drawing(make, caption))
         heads = [t("exp.method"), *(Cell(t("exp.few.all", n=number(c)), True) for c in counts)]
@@ -268,7 +278,7 @@ def _few(p: Page) -> None:
                 shown = join([number(r["value"]), *([tag("br"), tag("small", edge)] if edge else [])]) if r else "–"
                 cells.append(Cell(shown, True))
             body.append(cells)
-        parts.append(w.table(f"{p.headline[kind]}. {t('exp.few.table')}", heads, body))
+        parts.append(w.table(t("exp.few.table", metric=p.headline[kind]), heads, body))
     w.section(t("exp.few"), *parts)
 
 
@@ -282,6 +292,12 @@ def _training(p: Page) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------------- the rest
+
+
+def _thousands(kimg: object) -> str:
+    """A number of thousands, written out."""
+    found = finite(kimg)
+    return "–" if found is None else number(round(1000 * found))
 
 
 def _protocol(p: Page) -> None:
@@ -302,13 +318,13 @@ def _protocol(p: Page) -> None:
             size=data.get("size"),
             name=data.get("name"),
         )
-    seeds = ", ".join(map(str, sequence(p.facts.get("seeds"))))
-    say("exp.protocol.train", kimg=page.brief(p.scale.get("kimg")), seeds=seeds)
+    seeds = t("list").join(map(str, sequence(p.facts.get("seeds"))))
+    say("exp.protocol.train", images=_thousands(p.scale.get("kimg")), seeds=seeds)
     say("exp.protocol.last")
     say("exp.protocol.reference")
     say("exp.protocol.fakes", n=number(p.scale.get("n")))
     if p.painters:
-        say("exp.protocol.painted", n=number(p.scale.get("n")), kimg=page.brief(p.scale.get("painter_kimg")))
+        say("exp.protocol.painted", n=number(p.scale.get("n")), images=_thousands(p.scale.get("painter_kimg")))
     w.section(t("exp.protocol"), tag("ul", *about))
 
 

@@ -56,7 +56,8 @@ class Page:
         return [self.w.paragraph(self.t(key), "warning") for key in keys]
 
     def name(self, row: object) -> str:
-        return self.names.get(str(row), str(row))
+        name = self.names.get(str(row), str(row))
+        return self.t(f"name.{name}") if f"name.{name}" in WORDS else name
 
     def of(self, evaluated: Mapping[str, Any], kind: str) -> dict[str, Any] | None:
         """The headline row of one measure in one evaluation."""

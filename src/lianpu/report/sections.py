@@ -277,13 +277,17 @@ def value_cell(row: dict[str, Any], t: Words, best: bool = False) -> Cell:
     return Cell(join([shown, tag("br"), tag("small", beneath)]) if beneath else shown, True)
 
 
+def metric(t: Words, name: str) -> Markup | str:
+    """A measure's name; in English, and marked as such, where lianpu has no other."""
+    known = t.metric(name)
+    return known if known != name else tag("span", name, lang="en")
+
+
 def measure(row: dict[str, Any], t: Words, arrow: bool = True) -> Markup:
     """A measure's name, the arrow of its better direction, and what it is."""
     gloss = t.gloss(row)
     mark = f" {ARROWS.get(row.get('better', ''), '')}".rstrip() if arrow else ""
-    return join(
-        [tag("span", str(row["metric"]), lang="en"), mark, *([tag("br"), tag("small", gloss)] if gloss else [])]
-    )
+    return join([metric(t, str(row["metric"])), mark, *([tag("br"), tag("small", gloss)] if gloss else [])])
 
 
 def direction(row: dict[str, Any], t: Words) -> str:
@@ -320,7 +324,10 @@ def row_table(w: Writer, rows: Sequence[dict[str, Any]], name: str, *, counted: 
         for r in rows
     ]
     return join(
-        [w.table(t("rows.caption", name=name), heads, body), w.fold(t("rows.details"), protocol(w, rows, name))]
+        [
+            (w.table if counted else page.table)(t("rows.caption", name=name), heads, body),
+            w.fold(t("rows.details"), protocol(w, rows, name)),
+        ]
     )
 
 
@@ -335,7 +342,7 @@ def protocol(w: Writer, rows: Sequence[dict[str, Any]], name: str) -> Markup:
         texts = [Cell(tag("small", r[key] or "–"), lang="en") for key in ("resize", "pairing")]
         body.append(
             [
-                Cell(tag("span", r["metric"], lang="en"), head=True),
+                Cell(metric(t, r["metric"]), head=True),
                 Cell(tag("small", features), lang="en"),
                 *texts,
                 Cell(number(r["seed"]), True),
