@@ -69,7 +69,7 @@ def write(w: Writer, source: Experiment) -> tuple[str, str, list[Markup]]:
 
 def _table1(p: Page) -> None:
     w, t = p.w, p.t
-    table = quality_table(p, p.rows, t("exp.table1.caption", headline=" ".join(substitutes(p))))
+    table = quality_table(p, p.rows, t("exp.table1.caption", headline=t.joined(*substitutes(p))))
     seeds = w.paragraph(t("exp.protocol.seeds"), "note")
     floor = w.paragraph(t("exp.protocol.floor"), "note") if p.real else None
     if table:
@@ -78,7 +78,7 @@ def _table1(p: Page) -> None:
 
 def _table2(p: Page) -> None:
     w, t = p.w, p.t
-    table = quality_table(p, p.painters, t("exp.table2.caption", headline=" ".join(substitutes(p))))
+    table = quality_table(p, p.painters, t("exp.table2.caption", headline=t.joined(*substitutes(p))))
     if not table:
         return
     names = list(dict.fromkeys(r["metric"] for e in p.painted for r in e["rows"] if r.get("group") == "translation"))
@@ -144,7 +144,7 @@ def _table3(p: Page) -> None:
     matrices = [_matrix(p, name, v) for name, v in lines]
     w.section(
         t("exp.table3"),
-        w.paragraph(f"{lead} {how}"),
+        w.paragraph(t.joined(lead, how)),
         w.table(t("exp.table3.caption"), heads, body),
         said,
         w.fold(t("exp.confusion"), tag("div", *matrices, class_="wall")),
@@ -288,7 +288,7 @@ def _training(p: Page) -> None:
         e = next(x for x in p.main if x["row"] == row)
         ticks = thin([checked_tick(k) for k in sequence(e.get("curve")) if isinstance(k, dict)], 200)
         lines.append((p.name(row), ticks, COLOURS.get(row, 4)))
-    p.w.section(p.t("exp.training"), *policy(p.w, lines))
+    p.w.section(p.t("exp.training"), p.w.paragraph(p.t("exp.training.lead")), *policy(p.w, lines))
 
 
 # ------------------------------------------------------------------------------------------------------------------- the rest

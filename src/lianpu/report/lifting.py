@@ -120,7 +120,7 @@ def _shapes(p: Page) -> None:
 
 def _table1(p: Page) -> None:
     w, t = p.w, p.t
-    table = quality_table(p, p.rows, t("lift.table1.caption", headline=" ".join(substitutes(p))))
+    table = quality_table(p, p.rows, t("lift.table1.caption", headline=t.joined(*substitutes(p))))
     if table:
         w.section(t("lift.table1"), table, w.paragraph(t("lift.table1.note"), "note"))
 

@@ -72,7 +72,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "curve.losses": ("Losses of {name}. They are no measure of quality; they show whether training is steady.", "{name} 的损失曲线。损失不代表质量，只反映训练是否稳定。"),
     "curve.p": ("strength p", "强度 p"),
     "curve.r": ("overfitting rₜ", "过拟合指标 rₜ"),
-    "curve.p_caption": ("Strength p of what the discriminator is shown, from 0 (the pictures as they are) upwards.", "判别器所见增强的强度 p，0 表示原图。"),
+    "curve.p_caption": ("Strength p of what the discriminator is shown, from 0 (the pictures as they are) upwards: with ADA how likely a transform is, with APA how many generated pictures pass as real, with Diffusion-GAN what the longest chain of noise follows. The three do not compare.", "判别器所见增强的强度 p，0 表示原图：ADA 为各变换的概率，APA 为充作真实图像的生成图像之比例，Diffusion-GAN 则决定噪声链的最大长度。三者不可相互比较。"),
     "curve.r_caption": ("Overfitting rₜ, the mean sign of the discriminator's score of real pictures: 0 is none, 1 is complete.", "过拟合指标 rₜ：判别器对真实图像评分符号的均值，0 为无过拟合，1 为完全过拟合。"),
     # --- metric rows
     "rows.metric": ("Measure", "指标"),
@@ -293,12 +293,13 @@ WORDS: dict[str, tuple[str, str]] = {
         "论文采用数据增强的理由，是小数据会使判别器过拟合。此处每种方法再以少量原图（{counts} 张）训练同样长的时间，并以相同的留出脸谱测量。",
     ),
     "exp.few.caption": (
-        "{metric} against the number of training originals, each counting four pictures. Seed {seeds}, one run each; bars are its 95 % bootstrap intervals. The distances do not begin at 0.",
+        "{metric} against the number of training originals, each counting four pictures. Seed {seeds}, one run each; bars are its 95 % bootstrap intervals. The upright axis does not begin at 0.",
         "{metric} 随训练原图数量的变化，每张计四幅图像。随机种子 {seeds}，各训练一次；误差线为该次训练的 95% 自助区间。纵轴不自 0 起。",
     ),
     "exp.few.table": ("{metric}, the same as numbers.", "{metric}，数值如下。"),
     "exp.few.x": ("training originals (logarithmic)", "训练原图数（对数轴）"),
     "exp.few.all": ("{n} originals", "{n} 张原图"),
+    "exp.training.lead": ("The first seed of each row.", "各方法的第一个随机种子。"),
     "exp.training": ("How the runs went", "训练过程"),
     "exp.everything": ("Every measurement", "全部测量结果"),
     "exp.everything.one": ("All measures of {name}", "{name} 的全部指标"),
@@ -464,6 +465,10 @@ class Words:
     def colour(self, name: str) -> str:
         """A colour's name; that of a class lianpu does not know stays as the file has it."""
         return self(f"colour.{name}") if f"colour.{name}" in WORDS else name
+
+    def joined(self, *sentences: str) -> str:
+        """Sentences, one after the other."""
+        return ("" if self.lang == "zh" else " ").join(sentences)
 
     def metric(self, name: str) -> str:
         """A measure's name; that of one lianpu does not know stays as the file has it."""
