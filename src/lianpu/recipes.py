@@ -163,7 +163,7 @@ _HEADS_64 = replace(
 )
 # A run a hundred times shorter than the papers'. From a plane and at their rates depth was noise within 2 kimg: so the shape starts as a
 # bell, waits until views, lights and codes are there, and then learns at a fiftieth of their pace. Truncated codes turn heads less far
-# than the data do, and M is asked for no more. Found in pilots at 32 px: not run to its end yet.
+# than the data do, and M is asked for no more; drawn heads turn about the middle, not to the side. Found in pilots: not run to its end yet.
 _TINY_LIFT = LiftConfig(
     net=replace(DiganConfig.nano(_HEADS_64.net), residual=True, prior=0.08, smooth=0.04, pace=0.02),
     features="discriminator",
@@ -171,6 +171,8 @@ _TINY_LIFT = LiftConfig(
     kimg=60,
     yaw=27.0,
     pitch=6.0,
+    shift=0.0,
+    weights=LiftWeights(detail=3.0),
     cycle="M",
     still_kimg=10,
     lr=1e-3,
