@@ -314,7 +314,7 @@ def test_detail_distance_knows_nothing_of_what_a_blur_keeps():
     stripes = 0.1 * (torch.arange(32) % 2 * 2.0 - 1).expand_as(x)
     for coarse, fine in ((0.4, 0.0), (0.0, 1.0), (0.4, 1.0)):
         y = x - coarse - fine * stripes
-        found = losses.detail_distance(x, y, gaussian(x - y, 3.0))
+        found = losses.detail_distance(x - y, gaussian(x - y, 3.0))
         assert_close(found, torch.tensor(0.1 * fine), rtol=0.02, atol=1e-6)
 
 
@@ -322,18 +322,19 @@ def test_the_fine_part_tells_how_far_a_true_head_is_turned_and_l1_says_less():
     """Of drawn heads, whose own depth is turned: what comes into view beside them no depth map knows."""
     yaws, scales, size = (-28.0, 20.0, 31.0), (0.25, 0.5, 0.75, 1.0, 1.25), 64
     light = (-0.3, 0.3, 0.3, -0.5)
-    seen = [(heads.head(99, k).see(size=size, light=light), y) for k, y in enumerate(yaws)]
-    turned = [heads.head(99, k).see((0, y / 60, 0, 0, 0, 0), light, size).picture for k, y in enumerate(yaws)]
+    drawn = [heads.head(99, k) for k in range(len(yaws))]
+    seen = [one.see(size=size, light=light) for one in drawn]
+    turned = [one.see((0, y / 60, 0, 0, 0, 0), light, size) for one, y in zip(drawn, yaws, strict=True)]
     front, there = (
-        torch.from_numpy(np.stack(p)).permute(0, 3, 1, 2) / 127.5 - 1 for p in ([s.picture for s, _ in seen], turned)
+        torch.from_numpy(np.stack([s.picture for s in each])).permute(0, 3, 1, 2) / 127.5 - 1 for each in (seen, turned)
     )
-    depth = torch.from_numpy(np.stack([s.depth for s, _ in seen])).clamp(max=camera.BORDER)
+    depth = torch.from_numpy(np.stack([s.depth for s in seen])).clamp(max=camera.BORDER)
     far, fine = [], []
     for scale in scales:
         view = torch.cat([camera.raw_view(scale * y) for y in yaws])
         image = views.render(depth, front, None, view).image
         far.append(float(losses.reconstruction(image, there, [], [], 0.0)))
-        fine.append(float(losses.detail_distance(image, there, gaussian(image - there, 3.0))))
+        fine.append(float(losses.detail_distance(image - there, gaussian(image - there, 3.0))))
     assert scales[int(np.argmin(fine))] == 1.0, fine
     assert scales[int(np.argmin(far))] < 1.0, far
 

@@ -249,14 +249,14 @@ def reconstruction(rendered: Tensor, picture: Tensor, mine: Maps, its: Maps, wei
     return far + weight * perceptual_distance(mine, its) if weight else far
 
 
-def detail_distance(rendered: Tensor, picture: Tensor, blurred: Tensor) -> Tensor:
+def detail_distance(difference: Tensor, blurred: Tensor) -> Tensor:
     """Mean |d - d'| of the difference d of two pictures (n, 3, h, w) and of the same blurred, d': how far fine parts lie from where they
-    should. `blurred` is d'.
+    should.
 
     A turned head's outline hardly moves, since its far side comes into view, which no depth map knows of; so of all that differs the coarse
     part asks for less turning than is true, and the fine part does not.
     """
-    return (rendered - picture - blurred).abs().mean()
+    return (difference - blurred).abs().mean()
 
 
 def perceptual_distance(mine: Maps, its: Maps) -> Tensor:

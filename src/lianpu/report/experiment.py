@@ -240,7 +240,7 @@ def _few(p: Page) -> None:
         w.paragraph(t("exp.few.lead", counts=t("list").join(str(n) for n in sequence(p.facts.get("few")))))
     ]
     originals = mapping(mapping(p.facts.get("data")).get("splits")).get("train", {}).get("originals")
-    seeds = ", ".join(map(str, sequence(p.scale.get("few_seeds"))))
+    seeds = t("list").join(map(str, sequence(p.scale.get("few_seeds"))))
     for kind in ("frechet", "kernel"):
         if kind not in p.headline:
             continue

@@ -9,7 +9,6 @@ from lianpu.report import draw, page
 from lianpu.report.page import Cell, Markup, join, number, tag
 from lianpu.report.sections import ARROWS, Writer, best, code, protocol, row_table
 from lianpu.report.sources import Experiment, checked, finite
-from lianpu.report.words import WORDS
 
 __all__ = [
     "COLOURS", "TABLE_1", "Page", "claims_section", "cost_section", "everything_section", "is_evaluated", "mapping", "missing_section",
@@ -57,7 +56,7 @@ class Page:
 
     def name(self, row: object) -> str:
         name = self.names.get(str(row), str(row))
-        return self.t(f"name.{name}") if f"name.{name}" in WORDS else name
+        return self.t.named(f"name.{name}", name)
 
     def of(self, evaluated: Mapping[str, Any], kind: str) -> dict[str, Any] | None:
         """The headline row of one measure in one evaluation."""
@@ -203,7 +202,7 @@ def claims_section(p: Page) -> None:
         found: list[Markup | str] = [_verdict(p, c.get("verdict"))]
         if len(set(map(str, parts.values()))) > 1:
             found += [
-                tag("small", t("exp.claim.part", kind=_kind(p, k), verdict=_said(p, v)), class_="part")
+                tag("small", t("exp.claim.part", kind=t.named(f"kind.{k}", k), verdict=_said(p, v)), class_="part")
                 for k, v in parts.items()
             ]
         name = t("exp.few").partition(":")[0].partition("：")[0] if c.get("row") == "few-shot" else p.name(c.get("row"))
@@ -220,16 +219,11 @@ def claims_section(p: Page) -> None:
 
 
 def _said(p: Page, verdict: object) -> str:
-    known = verdict in (*TONES, "undecided", "not measured", "eyes")
-    return p.t(f"verdict.{verdict}") if known else str(verdict)
+    return p.t.named(f"verdict.{verdict}", str(verdict))
 
 
 def _verdict(p: Page, verdict: object) -> Markup:
     return tag("span", _said(p, verdict), class_=f"verdict {TONES.get(str(verdict), 'open')}")
-
-
-def _kind(p: Page, kind: str) -> str:
-    return p.t(f"kind.{kind}") if f"kind.{kind}" in WORDS else kind
 
 
 def cost_section(p: Page) -> None:

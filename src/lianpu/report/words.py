@@ -248,7 +248,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "exp.table2.truth": (
         "Held to the true picture, the lines and the true places, on {n} sketches, each painted after its own picture, deformed; for the edges after another mask, as above. (Plain SPADE sees no reference: its colour error is no fault of matching.) This table is not in the paper.",
-        "以 {n} 幅线稿，与真实图像、线条及真实对应位置相比：各以其原图变形后为参考图上色；线条两项则同上表，以另一幅脸谱为参考图。（SPADE 不看参考图，其色差并非匹配之误。）论文中无此表。",
+        "以 {n} 幅线稿，与真实图像、线条及真实对应位置相比：各以其原图变形后为参考图上色；线条各项则同上表，以另一幅脸谱为参考图。（SPADE 不看参考图，其色差并非匹配之误。）论文中无此表。",
     ),
     "exp.figure5": ("Sketch, reference, result: Figures 4 and 5 of the paper", "线稿、参考图与结果：论文图 4、图 5"),
     "exp.figure5.lead": (
@@ -462,9 +462,13 @@ class Words:
         """A text that a file holds in both languages, {"en": ..., "zh": ...}."""
         return str(texts.get(self.lang, "")) if isinstance(texts, dict) else str(texts)
 
+    def named(self, key: str, otherwise: str) -> str:
+        """The words of `key`, or others where the table has none: for names that come from a file."""
+        return self(key) if key in WORDS else otherwise
+
     def colour(self, name: str) -> str:
         """A colour's name; that of a class lianpu does not know stays as the file has it."""
-        return self(f"colour.{name}") if f"colour.{name}" in WORDS else name
+        return self.named(f"colour.{name}", name)
 
     def joined(self, *sentences: str) -> str:
         """Sentences, one after the other."""
@@ -472,7 +476,7 @@ class Words:
 
     def metric(self, name: str) -> str:
         """A measure's name; that of one lianpu does not know stays as the file has it."""
-        return self(f"metric.{name}") if f"metric.{name}" in WORDS else name
+        return self.named(f"metric.{name}", name)
 
     def scarce(self, note: str) -> str:
         """A judge's note that pictures of some colours were few; any other stays as the file has it."""

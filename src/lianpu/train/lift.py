@@ -132,8 +132,8 @@ class LiftTask(nn.Module):
         far = losses.reconstruction(rendered, known.picture, mine, its, weight)
         if not (detail := self.config.weights.detail):
             return far
-        blurred = gaussian(rendered - known.picture, FINE * rendered.shape[-1])
-        return far + detail * losses.detail_distance(rendered, known.picture, blurred)
+        difference = rendered - known.picture
+        return far + detail * losses.detail_distance(difference, gaussian(difference, FINE * difference.shape[-1]))
 
     def phi(self, pictures: Tensor) -> list[Tensor]:
         """Features of pictures, layer by layer."""
