@@ -674,9 +674,10 @@ def _head_again(recipe: dict[str, Any]) -> bytes:
             "size": int(size),
             "views": int(views),
             "damage": int(damage) | float(damage),
-        }:
+            **more,
+        } if not more or (more.keys() == {"portrait"} and more["portrait"] is True):
             if index >= 0 and views >= 1 and 0 <= damage <= 1 and heads.SMALLEST <= size <= heads.LARGEST:
-                return heads.png(seed, index, size, views, damage)
+                return heads.png(seed, index, size, views, damage, bool(more))
     raise DataError("the recipe of this picture is damaged.", f"subject: {recipe.get('subject')}")
 
 

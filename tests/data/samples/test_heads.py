@@ -291,6 +291,28 @@ def test_a_picture_is_made_again_from_its_recipe(folder, tmp_path):
     assert same and out is not None and images.read_text(out) == images.read_text(folder / "00003.png")
 
 
+def test_a_portrait_is_the_same_head_clean_upright_and_closer(folder, tmp_path):
+    for index in (0, 3):
+        weathered, portrait = (heads.draw(4, index, 64, views=2, damage=0.0, portrait=p) for p in (False, True))
+        assert portrait.label["headgear"] == weathered.label["headgear"] and portrait.label["skin_paint"] == "none"
+        assert portrait.label["view"][1] == weathered.label["view"][1]  # turned as far
+        assert portrait.label["view"][0] == pytest.approx(weathered.label["view"][0] / 2, abs=1e-6)
+        assert portrait.label["view"][2:] == [0, 0, 0, 0]
+        far, near = (one.head.see(FRONT, EVEN, 64) for one in (weathered, portrait))
+        apart = [np.diff(heads.eyes(one.head, FRONT, 64)[:, 0]) for one in (weathered, portrait)]
+        assert 1.2 < apart[1] / apart[0] < 1.25
+        cheek = slice(34, 40), slice(23, 27)
+        spots = [one.albedo[cheek].astype(float).std((0, 1)).mean() / one.albedo[cheek].mean() for one in (far, near)]
+        assert spots[1] < spots[0] / 1.5
+    to = heads.write(tmp_path / "portraits", 3, 4, 32, views=2, damage=0.0, portrait=True, workers=1)
+    assert heads.read(to).view[:, 2:].any() == np.False_
+    same, out = api.rerun(to / "00001.png", out=tmp_path / "again.png")
+    assert same and out is not None
+    drawn = (to / "00001.png").read_bytes()
+    heads.write(to, 3, 4, 32, views=2, damage=0.0, workers=1)  # not taken for the other kind
+    assert (to / "00001.png").read_bytes() != drawn
+
+
 def test_views_of_one_head_stay_on_one_side_of_a_split(tmp_path):
     heads.write(tmp_path / "heads", 24, 1, 32, views=4, workers=1)
     report = build.build([tmp_path / "heads"], tmp_path / "data", size=32, test=0.4, workers=1)
@@ -346,7 +368,10 @@ def test_the_command_draws_heads_and_says_what_belongs_to_masks(tmp_path, capsys
     assert capsys.readouterr().out.strip() == str(to)
     assert heads.read(to).identity.tolist() == [0, 0]
     assert ends("data", "sample", "heads", "--svg", "--to", tmp_path / "s") == 2
-    assert ends("data", "sample", "masks", "--mesh", "--to", tmp_path / "s") == 2
+    for option in ("--mesh", "--portrait"):
+        assert ends("data", "sample", "masks", option, "--to", tmp_path / "s") == 2
+    assert ends("data", "sample", "heads", "-n", 1, "--size", 16, "--portrait", "--to", tmp_path / "p", "--quiet") == 0
+    assert heads.read(tmp_path / "p").view[0, 3:].tolist() == [0, 0, 0]
 
 
 def test_a_damaged_recipe_is_refused(folder, tmp_path):
@@ -356,6 +381,8 @@ def test_a_damaged_recipe_is_refused(folder, tmp_path):
         {"seed": 1},
         {"seed": 4, "index": -1, "size": 32, "views": 2, "damage": 0.6},
         {"seed": 4, "index": 1, "size": 10**6, "views": 2, "damage": 0},
+        {"seed": 4, "index": 1, "size": 32, "views": 2, "damage": 0, "portrait": 1e9},
+        {"seed": 4, "index": 1, "size": 32, "views": 2, "damage": 0, "portrait": True, "more": 1},
     ):
         recipe = {"verb": "sample", "what": "heads", "subject": subject}
         (tmp_path / "bad.png").write_bytes(

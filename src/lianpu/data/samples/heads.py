@@ -43,6 +43,12 @@ __all__ = ["LARGEST", "SMALLEST", "Drawn", "Head", "Seen", "draw", "head", "read
 SMALLEST, LARGEST = 16, 1024  # pixels
 SCALE = 0.0465  # camera units to a decimetre: chin to crown is 0.11 of a frame 0.175 high
 DROP = 0.0065  # the eyes lie a little below the middle, for what is worn above
+PORTRAIT = (
+    1.22,
+    0.002,
+    0.7,
+    2,
+)  # of a portrait: its scale, what more it is lowered, how far aside its light stands, subpixels
 DEPTHS = (0.8, 1.2)  # what levels 0 and 65535 of a depth file mean
 YAW, PITCH, ROLL = 45.0, 15.0, 8.0  # degrees
 FOLDERS = ("depth", "canonical", "normals", "albedo", "damage", "intact", "intact_depth")
@@ -81,6 +87,7 @@ class Head:
     """(v, 3) float32, outwards."""
     surface: heads_surface.Surface = field(repr=False)
     places: np.ndarray = field(repr=False)
+    portrait: bool = field(repr=False)
     label: dict[str, Any]
 
     def see(
@@ -103,7 +110,7 @@ class Head:
             depth = at.depth[0].numpy()
             normal = _unit(_interpolated(at, faces, turned)) * (depth < camera.EMPTY)[..., None]
 
-            finer = max(1, min(4, 512 // size))
+            finer = max(1, min(PORTRAIT[3] if self.portrait else 4, 512 // size))
             wide = size * finer
             # the same frame, cut finer: pixel centres stay whole, so its corners do not lie where the camera's own do
             grow = finer * camera.focal(size) / camera.focal(wide)
@@ -114,7 +121,7 @@ class Head:
             albedo = np.tile(np.array(ground, np.float64), (wide * wide, 1))
             shaded, damaged = albedo.copy(), np.zeros(wide * wide)
             n, colour, missing, place = np.split(fine[on], [3, 6, 7], 1)
-            colour = colour * heads_surface.grain(place, self.surface.grain)[:, None]
+            colour = colour * heads_surface.grain(place, self.surface.grain, self.surface.wear)[:, None]
             crack = np.max([np.zeros(len(place)), *(c.at(place) for c in self.surface.cracks)], 0) * (
                 missing[:, 0] < 0.5
             )
@@ -168,16 +175,18 @@ def _interpolated(fragments: Any, faces: Any, values: np.ndarray) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=2)
-def head(seed: int, identity: int, damaged: bool = False) -> Head:
-    """Head `identity` of the series `seed`, whole or damaged."""
+def head(seed: int, identity: int, damaged: bool = False, *, portrait: bool = False) -> Head:
+    """Head `identity` of the series `seed`, whole or damaged; as a portrait it is cleaned of stains and stands closer."""
     dice = Dice(seed, identity, "head")
     shape = heads_shape.sculpt(dice)
-    surface = heads_surface.finish(shape, dice, damaged)
-    points = np.stack([surface.points[:, 0], -surface.points[:, 1], -surface.points[:, 2]], 1) * SCALE + [0, DROP, 1]
+    surface = heads_surface.finish(shape, dice, damaged, heads_surface.CLEAN if portrait else heads_surface.WEATHERED)
+    closer, lower = PORTRAIT[:2] if portrait else (1, 0)
+    scale, drop = SCALE * closer, DROP * closer + lower
+    points = np.stack([surface.points[:, 0], -surface.points[:, 1], -surface.points[:, 2]], 1) * scale + [0, drop, 1]
     triangles = np.concatenate([shape.quads[:, [0, 1, 2]], shape.quads[:, [0, 2, 3]]])
     out = heads_shape.normals(points, shape.quads)
     label = {"identity": identity, **shape.label, **surface.label}
-    return Head(points.astype(np.float32), triangles, out.astype(np.float32), surface, shape.place, label)
+    return Head(points.astype(np.float32), triangles, out.astype(np.float32), surface, shape.place, portrait, label)
 
 
 def eyes(one: Head, view: Sequence[float], size: int) -> np.ndarray:
@@ -211,14 +220,19 @@ class Drawn:
     """A line of metadata.jsonl without its file name."""
 
 
-def draw(seed: int, index: int, size: int = 256, *, views: int = 1, damage: float = 0.25) -> Drawn:
-    """Picture `index` of the series `seed`: head index // views, in a pose and light of its own; a share `damage` of heads is damaged."""
+def draw(
+    seed: int, index: int, size: int = 256, *, views: int = 1, damage: float = 0.25, portrait: bool = False
+) -> Drawn:
+    """Picture `index` of the series `seed`: head index // views, in a pose and light of its own; a share `damage` of heads is damaged.
+
+    portrait: cleaned of stains, closer, upright and in the middle, and nodding half as much.
+    """
     identity = index // views
     damaged = Dice(seed, identity, "head").chance("damaged", damage)
-    one = head(seed, identity, damaged)
-    view, light, ground = _circumstances(seed, index)
+    one = head(seed, identity, damaged, portrait=portrait)
+    view, light, ground = _circumstances(seed, index, portrait)
     seen = one.see(view, light, size, ground)
-    intact = head(seed, identity).see(view, light, size, ground) if damaged else None
+    intact = head(seed, identity, portrait=portrait).see(view, light, size, ground) if damaged else None
     canonical = one.depth(size)
     label = {
         **one.label, "seed": seed, "index": index, "yaw": round(view[1] * 60, 4), "pitch": round(view[0] * 60, 4),
@@ -227,7 +241,7 @@ def draw(seed: int, index: int, size: int = 256, *, views: int = 1, damage: floa
     return Drawn(seen, one, canonical, intact, label)
 
 
-def _circumstances(seed: int, index: int) -> tuple[list[float], list[float], list[float]]:
+def _circumstances(seed: int, index: int, portrait: bool = False) -> tuple[list[float], list[float], list[float]]:
     """Raw view, raw light and ground of one picture."""
     dice = Dice(seed, index, "picture")
     yaw = YAW * (2 * dice.unit("yaw") - 1)
@@ -235,9 +249,12 @@ def _circumstances(seed: int, index: int) -> tuple[list[float], list[float], lis
         dice("pitch", -PITCH, PITCH) / 60, yaw / 60, dice("roll", -ROLL, ROLL) / 60,
         dice("x", -0.06, 0.06), dice("y", -0.04, 0.04), dice("z", -0.4, 0.4),
     ]  # fmt: skip
+    if portrait:
+        view = [view[0] * 0.5, view[1], 0.0, 0.0, 0.0, 0.0]
     ambient, diffuse = dice("ambient", 0.18, 0.46), dice("diffuse", 0.62, 1.0)
     turn = math.pi * (2 * dice.unit("light.turn") - 1)
-    aside, above = 0.85 * math.sin(turn) * dice.unit("light.aside") ** 0.5, dice("light.above", -1.0, 0.25)
+    most = PORTRAIT[2] if portrait else 0.85
+    aside, above = most * math.sin(turn) * dice.unit("light.aside") ** 0.5, dice("light.above", -1.0, 0.25)
     light = [2 * ambient - 1, 2 * diffuse - 1, aside, above]
     tone = dice.pick("ground", {"dark": 0.6, "middle": 0.25, "light": 0.15})
     level = dice("ground.level", *{"dark": (0.05, 0.2), "middle": (0.3, 0.5), "light": (0.65, 0.85)}[tone])
@@ -258,6 +275,7 @@ class _Job:
     views: int
     damage: float
     mesh: bool
+    portrait: bool
     identity: int
     indices: tuple[int, ...]
 
@@ -270,19 +288,20 @@ class _Job:
 
 def write(
     to: Path | str, n: int, seed: int, size: int, *, views: int = 1, damage: float = 0.25, mesh: bool = False,
-    progress: Callable[[int, int], None] | None = None, workers: int | None = None,
+    portrait: bool = False, progress: Callable[[int, int], None] | None = None, workers: int | None = None,
 ) -> Path:  # fmt: skip
     """Draw pictures 0 to n - 1 of series `seed` into the folder `to`, `views` of each head; its files are named at the top.
 
-    damage: share of the heads that are damaged. `progress(done, n)` is called as heads are finished; `workers` processes draw (all cores
-    if None), and their number changes no byte. What is already there from the same series and version is kept, so that a second call
-    does nothing and an interrupted one goes on.
+    damage: share of the heads that are damaged; portrait: see `draw`. `progress(done, n)` is called as heads are finished; `workers`
+    processes draw (all cores if None), and their number changes no byte. What is already there from the same series and version is kept,
+    so that a second call does nothing and an interrupted one goes on.
     """
     to = Path(to)
     _check(n, size, views, damage)
     stamp = series.claim(to, "heads")
     facts = {
         "drawn by": f"lianpu {__version__}", "what": "heads", "seed": seed, "size": size, "views": views, "damage": damage,
+        **_kind(portrait),
     }  # fmt: skip
     line = json.dumps(facts) + "\n"
     keep = n if stamp.exists() and stamp.read_text(encoding="utf-8") == line else 0
@@ -290,7 +309,7 @@ def write(
     series.remove([(to / "mesh", ".ply", math.ceil(keep / views))])
     files.atomic_write(stamp, line)
     jobs = [
-        _Job(to, seed, size, views, damage, mesh, k, tuple(range(k * views, min(n, (k + 1) * views))))
+        _Job(to, seed, size, views, damage, mesh, portrait, k, tuple(range(k * views, min(n, (k + 1) * views))))
         for k in range(math.ceil(n / views))
     ]
     todo = [job for job in jobs if not job.whole()]
@@ -313,9 +332,14 @@ def _check(n: int, size: int, views: int, damage: float) -> None:
         raise UsageError(f"--damage {damage} is not a share from 0 to 1.", fix="Use --damage 0.25.")
 
 
-def png(seed: int, index: int, size: int, views: int, damage: float) -> bytes:
+def png(seed: int, index: int, size: int, views: int, damage: float, portrait: bool = False) -> bytes:
     """A picture of the series as a PNG file that carries its recipe and its line of metadata.jsonl."""
-    return _png(draw(seed, index, size, views=views, damage=damage), size, views, damage)
+    return _png(draw(seed, index, size, views=views, damage=damage, portrait=portrait), size, views, damage)
+
+
+def _kind(portrait: bool) -> dict[str, bool]:
+    """What recipes say of portraits; those of other heads are older than the word."""
+    return {"portrait": True} if portrait else {}
 
 
 def _png(drawn: Drawn, size: int, views: int, damage: float) -> bytes:
@@ -325,6 +349,7 @@ def _png(drawn: Drawn, size: int, views: int, damage: float) -> bytes:
         "size": size,
         "views": views,
         "damage": damage,
+        **_kind(drawn.head.portrait),
     }
     recipe = {
         "verb": "sample", "what": "heads", "subject": subject, "head": drawn.label, "data": {"rights": "known", "licences": ["CC0-1.0"]},
@@ -337,10 +362,12 @@ def _write_one(job: _Job) -> int:
     if job.mesh:
         damaged = Dice(job.seed, job.identity, "head").chance("damaged", job.damage)
         files.atomic_write(
-            job.to / f"mesh/{job.identity:05d}.ply", head(job.seed, job.identity, damaged).ply(), durable=False
+            job.to / f"mesh/{job.identity:05d}.ply",
+            head(job.seed, job.identity, damaged, portrait=job.portrait).ply(),
+            durable=False,
         )
     for index in job.indices:
-        drawn = draw(job.seed, index, job.size, views=job.views, damage=job.damage)
+        drawn = draw(job.seed, index, job.size, views=job.views, damage=job.damage, portrait=job.portrait)
         seen, intact = drawn.seen, drawn.intact
         made = {
             "depth": maps.encode(maps.quantise(seen.depth, *DEPTHS)),

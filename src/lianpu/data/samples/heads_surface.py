@@ -29,6 +29,36 @@ CLOTH_PAINTS = {
 
 
 @dataclass(frozen=True)
+class Wear:
+    """What two thousand years have done to a surface, breakage apart; spans are of what a head's dice may say."""
+
+    grain: tuple[float, float, float]
+    """Strength of fine and of coarse grain, and of pits."""
+    mottle: tuple[float, float]
+    """Strength of large and of small spots."""
+    warmth: float
+    """Strength of warmer and cooler places."""
+    cover: float | None
+    """How much is left of coats; None: the dice say. 1.5 is all of it."""
+    lacquer: tuple[float, float]
+    """How dark the hair's coat is."""
+    skin: dict[str, float]
+    """How often a face bears which coat."""
+    soil: tuple[float, float]
+    """In hollows."""
+    dust: tuple[float, float]
+    """On what lies flat."""
+
+
+WEATHERED = Wear(
+    (0.035, 0.03, 0.16), (0.1, 0.05), 0.028, None, (0.1, 0.55),
+    {"none": 0.5, "flesh": 0.2, "white": 0.1, "lacquer": 0.12, "blue": 0.08}, (0.3, 0.8), (0.05, 0.55),
+)  # fmt: skip
+CLEAN = Wear((0.012, 0.01, 0.03), (0.03, 0.015), 0.01, 1.5, (0.1, 0.7), {"none": 1.0}, (0.5, 0.9), (0.02, 0.12))
+"""As in a restorer's portrait: spots and torn coats are gone, so that what is dark is shadow."""
+
+
+@dataclass(frozen=True)
 class Crack:
     """A crack: where a crooked sheet through the head meets its surface, within `reach` of its middle."""
 
@@ -59,6 +89,7 @@ class Surface:
     cracks: tuple[Crack, ...]
     grain: int
     """Key of the finest variation, which is finer than the vertices (`grain`)."""
+    wear: Wear
     label: dict[str, object]
 
 
@@ -89,22 +120,22 @@ def clouds(places: np.ndarray, frequency: float, key: int, octaves: int = 3) -> 
     return sum(noise(places, frequency * 2**o, key + o) / 2**o for o in range(octaves)) / 1.4  # type: ignore[return-value]
 
 
-def grain(places: np.ndarray, key: int) -> np.ndarray:
+def grain(places: np.ndarray, key: int, wear: Wear) -> np.ndarray:
     """(k,) factor of the albedo: the grain of clay, and dark pits in it."""
-    fine = noise(places, 22.0, key)
+    fine, coarse, pits = wear.grain
     return (
         1
-        + 0.035 * fine
-        + 0.03 * noise(places, 9.0, key + 1)
-        - 0.16 * np.clip(noise(places, 14.0, key + 2) - 0.55, 0, 1)
+        + fine * noise(places, 22.0, key)
+        + coarse * noise(places, 9.0, key + 1)
+        - pits * np.clip(noise(places, 14.0, key + 2) - 0.55, 0, 1)
     )
 
 
-def finish(shape: Shape, dice: Dice, damaged: bool) -> Surface:
+def finish(shape: Shape, dice: Dice, damaged: bool, wear: Wear = WEATHERED) -> Surface:
     """The surface of a sculpted head; with `damaged`, one to four damages are done to it."""
     places = shape.place
     intact = normals(shape.points, shape.quads)
-    albedo, label = _albedo(shape, dice, places, intact)
+    albedo, label = _albedo(shape, dice, places, intact, wear)
     points, missing, cracks, done = shape.points, np.zeros(len(places)), (), []
     if damaged:
         points, missing, cracks, done = _damage(shape, dice, intact)
@@ -112,7 +143,9 @@ def finish(shape: Shape, dice: Dice, damaged: bool) -> Surface:
         bare = fresh * (1 + 0.12 * clouds(points, 5.0, _key(dice, "bare"))[:, None])
         aged = dice("aged", 0.35, 1.0)
         albedo = np.where(missing[:, None] > 0, aged * bare + (1 - aged) * albedo, albedo)
-    return Surface(points, np.clip(albedo, 0.02, 0.95), missing, cracks, _key(dice, "grain"), label | {"damage": done})
+    return Surface(
+        points, np.clip(albedo, 0.02, 0.95), missing, cracks, _key(dice, "grain"), wear, label | {"damage": done}
+    )
 
 
 def _key(dice: Dice, name: str) -> int:
@@ -122,14 +155,17 @@ def _key(dice: Dice, name: str) -> int:
 # ---- albedo ----------------------------------------------------------------------------------------------------------
 
 
-def _albedo(shape: Shape, dice: Dice, places: np.ndarray, out: np.ndarray) -> tuple[np.ndarray, dict[str, object]]:
+def _albedo(
+    shape: Shape, dice: Dice, places: np.ndarray, out: np.ndarray, wear: Wear
+) -> tuple[np.ndarray, dict[str, object]]:
     def cloud(name: str, frequency: float, octaves: int = 3) -> np.ndarray:
         return clouds(places, frequency, _key(dice, name), octaves)
 
     clay = dice.pick("clay", {"grey": 0.26, "ochre": 0.26, "red": 0.14, "dark": 0.12, "green": 0.12, "pale": 0.1})
     colour = np.array(CLAYS[clay]) * dice("clay.light", 0.88, 1.12)
-    albedo = colour * (1 + 0.1 * cloud("mottle", 1.6) + 0.05 * cloud("mottle fine", 6.0))[:, None]
-    albedo = albedo + 0.028 * cloud("warmth", 1.1)[:, None] * np.array([1.0, 0.15, -0.8])
+    coarse, fine = wear.mottle
+    albedo = colour * (1 + coarse * cloud("mottle", 1.6) + fine * cloud("mottle fine", 6.0))[:, None]
+    albedo = albedo + wear.warmth * cloud("warmth", 1.1)[:, None] * np.array([1.0, 0.15, -0.8])
 
     def paint(where: np.ndarray, what: tuple[float, ...], cover: float, strength: float, name: str) -> None:
         """Remains of a coat: `cover` of it is left, torn along a noise."""
@@ -141,18 +177,21 @@ def _albedo(shape: Shape, dice: Dice, places: np.ndarray, out: np.ndarray) -> tu
     skin = part["face"] + part["eyes"]
     hair = part["hair"] + part["bun"] + part["brow"] + part["beard"]
     cloth = part["collar"] + part["ribbon"] + part["cap"] + part["board"]
-    paint(hair, LACQUER, dice("hair.cover", 0.1, 0.75), dice("hair.strength", 0.1, 0.55), "hair paint")
-    painted = dice.pick("skin paint", {"none": 0.5, "flesh": 0.2, "white": 0.1, "lacquer": 0.12, "blue": 0.08})
+    paint(
+        hair, LACQUER, wear.cover or dice("hair.cover", 0.1, 0.75), dice("hair.strength", *wear.lacquer), "hair paint"
+    )
+    painted = dice.pick("skin paint", wear.skin)
     if painted != "none":
         paint(skin, SKIN_PAINTS[painted], dice("skin.cover", 0.15, 0.6), dice("skin.strength", 0.2, 0.65), "skin coat")
     tint = dice.pick("cloth paint", ["none", *CLOTH_PAINTS])
     if tint != "none":
-        paint(cloth, CLOTH_PAINTS[tint], dice("cloth.cover", 0.3, 0.9), dice("cloth.strength", 0.15, 0.6), "cloth coat")
+        cover = wear.cover or dice("cloth.cover", 0.3, 0.9)
+        paint(cloth, CLOTH_PAINTS[tint], cover, dice("cloth.strength", 0.15, 0.6), "cloth coat")
     hollow = _hollow(shape, out)
-    soil = np.clip(hollow, 0, 1) * dice("soil", 0.3, 0.8)
+    soil = np.clip(hollow, 0, 1) * dice("soil", *wear.soil)
     albedo = albedo + soil[:, None] * (np.array(SOIL) - albedo)
     albedo = albedo * (1 + 0.1 * np.clip(-hollow, 0, 1))[:, None]  # what stands out is worn bright
-    dust = np.clip(out[:, 1] - 0.25, 0, 1) * np.clip(0.5 + cloud("dust", 1.5), 0, 1) * dice("dust", 0.05, 0.55)
+    dust = np.clip(out[:, 1] - 0.25, 0, 1) * np.clip(0.5 + cloud("dust", 1.5), 0, 1) * dice("dust", *wear.dust)
     albedo = albedo + dust[:, None] * (np.array(DUST) - albedo)
     return albedo, {"clay": clay, "skin_paint": painted, "cloth_paint": tint}
 
