@@ -403,3 +403,28 @@ def test_the_style_prior_of_the_teacher_s_own_codes_is_a_half():
     w = mean + deviation * torch.randn(64, 512, generator=draw)
     assert_close(losses.style_prior(w, mean, deviation), torch.tensor(0.5), rtol=0, atol=0.01)
     assert_close(losses.style_prior(mean.expand(2, -1), mean, deviation), torch.tensor(0.0))
+
+
+# --------------------------------------------------------------------------------------------- what lifters of a short run need
+
+
+def test_a_code_that_m_gives_back_costs_nothing_and_others_by_their_deviations():
+    w = torch.randn(4, 8)
+    assert float(losses.own_code(w, w, torch.tensor(2.0))) == 0
+    assert float(losses.own_code(w + 3, w, torch.tensor(2.0))) == pytest.approx(2.25)
+
+
+def test_a_picture_and_its_mirror_image_are_equally_unlike_each_other():
+    half = torch.rand(2, 3, 8, 4)
+    assert float(losses.asymmetry(torch.cat([half, half.flip(-1)], -1))) == 0
+    left = torch.zeros(1, 1, 2, 4)
+    left[..., 0] = 1
+    assert float(losses.asymmetry(left)) == float(losses.asymmetry(left.flip(-1))) == 0.5
+
+
+def test_a_usual_lamp_costs_nothing_wherever_it_stands():
+    light = torch.rand(5, 4)
+    light[:, :2] = torch.tensor(losses.LAMP)
+    assert float(losses.lamp(light)) == pytest.approx(0, abs=1e-12)
+    light[:, 0] += 0.2
+    assert float(losses.lamp(light)) == pytest.approx(0.02, rel=1e-4)

@@ -306,12 +306,17 @@ class DiganConfig:
     """The same in DT, which finds what moves with the head."""
     layers: int = 4
     """Layers of DV, DL, and of each part of M."""
-    residual: bool = False
-    """Whether M moves the code along learnt directions, by what the view and light asked for differ from its own, and adds little of
-    what its MLPs say; in neither paper. Who the face is need not pass through it then, and a short run finds directions sooner."""
+    directions: int = 0
+    """Along how many directions M moves codes that turn a face, or its light, to a side (`nets.digan.Moves`); 0: M is MLPs, as in both
+    papers. Who the face is need not pass through them then, and they are found before training, not by it."""
     prior: float = 0.0
     """Height, in depth, of the bell before the ground that the shape starts from (as Pan et al. 2021 start from half an ellipsoid); 0 is a
     plane. In neither paper: it says which way a face is turned, which pictures alone leave open."""
+    aligned: bool = False
+    """Whether roll and shifts of views are 0, as where pictures are cropped alike; in neither paper. They hide what the shape lacks."""
+    silhouette: float = 0.0
+    """With a number, the shape starts from what the outline of the painted face says, which must stand before a plain ground: inside it the
+    bell, on a body that is so many times as deep as it is round (1: half a ball for a disc). In neither paper."""
     smooth: float = 0.0
     """Deviation of the blur of the raw depth, in widths of the picture; 0 for none. In neither paper: a short run leaves noise there."""
     pace: float = 1.0
@@ -324,9 +329,10 @@ class DiganConfig:
     """Degree of the splines."""
     reach: float = 3.0
     """Splines live on -reach to reach; what the normalisation before them gives is of size one."""
-    gate: Literal["flat", "edge", "off"] = "flat"
+    gate: Literal["flat", "edge", "off", "shading"] = "flat"
     """DW, the gradients that pass from the rendered picture to the shape: all but the contour's (the seed's formula), the contour's
-    alone (the seed's words), or all."""
+    alone (the seed's words), or all. In neither paper: shading, those of the light on it, and none of where it is seen. What a small
+    teacher paints on a face stays in part where it is when the face turns, and says that there is no depth."""
     texture: Literal["vertex", "inverse"] = "vertex"
     """Whether the picture is the mesh's colours (LiftedGAN) or is looked up for each pixel (unsup3d)."""
 
@@ -338,8 +344,11 @@ class DiganConfig:
             )
         _check_ranges(self, {
             "hidden": (4, MAX_CHANNELS), "transform_hidden": (1, MAX_CHANNELS), "layers": (2, 64), "width": (4, 256), "grid": (1, 64),
-            "order": (1, 5), "reach": (1e-3, 1e3), "prior": (0, 0.14), "smooth": (0, 0.1), "pace": (1e-3, 1),
+            "order": (1, 5), "reach": (1e-3, 1e3), "directions": (0, 16), "prior": (0, 0.14), "silhouette": (0, 1), "smooth": (0, 0.1),
+            "pace": (1e-3, 1),
         })  # fmt: skip
+        if self.silhouette and not self.prior:
+            raise UsageError("net.silhouette needs a bell in the outline.", fix="Set net.prior=0.03.")
         for name in ("hidden", "width"):
             if getattr(self, name) % 4:
                 raise UsageError(f"net.{name} is {getattr(self, name)}, not a multiple of 4.")
@@ -647,8 +656,8 @@ class TranslateConfig:
 class LiftWeights:
     """What each loss of a lifter counts, under the seed's names (Yan et al. 2024, "Loss function"); 0 leaves a loss out.
 
-    The seed prints no numbers: these are those of Shi et al. 2021's code for faces. The last three losses are theirs too; the seed leaves
-    them out, but not the network M, which they train.
+    The seed prints no numbers: these are those of Shi et al. 2021's code for faces. Three losses are theirs too (perturb, lvcyc, style);
+    the seed leaves them out, but not the network M, which they train.
     """
 
     rec: float = 5.0
@@ -668,6 +677,14 @@ class LiftWeights:
     of what the face looks like."""
     lvcyc: float = 4.0
     """Of L_LVcyc: view and light found in M's code are those it was asked for."""
+    own: float = 0.0
+    """Of how far a code lies from what M makes of it when it is asked for the view and light that DV and DL find; in neither paper. They
+    learn from it to tell of the teacher's codes what L_LVcyc teaches them of M's."""
+    front: float = 0.0
+    """Of how unlike I_w0 and its mirror image are; in neither paper. Only where M has directions, for what they leave of a turn."""
+    lamp: float = 0.0
+    """Of how far ambient and diffuse light lie from a usual lamp's; in neither paper. Pictures tell how much darker a slope is, not whether
+    a weak light falls on a steep one or a strong light on a gentle one."""
     style: float = 0.5
     """Of the prior of M's codes: they are such as the teacher knows."""
 
@@ -699,6 +716,10 @@ class LiftConfig:
     """Most degrees by which it turns a face up or down."""
     shift: float = 0.2
     """By how much, times the sine of the yaw, it moves the face the other way, in units of a view's x: the nose leaves the middle less."""
+    apart: float = 0.0
+    """Share of the perturbed faces that are either turned or lit otherwise, half of them each, and not both; in neither paper."""
+    aside: float = 0.0
+    """Most by which x and y of the perturbation's light differ from the front's; 0: they are those of another face, as in both papers."""
     idt_yaw: float = 25.0
     """L_idt compares faces turned by less than so many degrees."""
     cycle: Literal["all", "M"] = "all"
@@ -726,9 +747,13 @@ class LiftConfig:
     def __post_init__(self) -> None:
         _check_ranges(self, {
             **{name: span for name, span in _OF_RUNS.items() if name in vars(self)},
-            "batch": (1, 1e6), "truncation": (0, 1), "yaw": (0, 60), "pitch": (0, 60), "shift": (-1, 1), "idt_yaw": (0, 60),
-            "lr": (0, 1), "decay": (0, 1),
+            "batch": (1, 1e6), "truncation": (0, 1), "yaw": (0, 60), "pitch": (0, 60), "shift": (-1, 1), "apart": (0, 1), "aside": (0, 1),
+            "idt_yaw": (0, 60), "lr": (0, 1), "decay": (0, 1),
         })  # fmt: skip
+        if self.weights.front and not self.net.directions:
+            raise UsageError(
+                "weights.front is for an M of directions.", fix="Set net.directions=2, or weights.front=0."
+            )
 
 
 RunConfig = TrainConfig | TranslateConfig | LiftConfig

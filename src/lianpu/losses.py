@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 __all__ = [
     "albedo_details",
     "albedo_rank",
+    "asymmetry",
     "contextual",
     "contextual_loss",
     "detail_distance",
@@ -24,8 +25,10 @@ __all__ = [
     "hinge_g",
     "identity_variance",
     "kl",
+    "lamp",
     "logistic",
     "nonsaturating",
+    "own_code",
     "parameter_cycle",
     "path_lengths",
     "path_penalty",
@@ -39,6 +42,8 @@ __all__ = [
 
 Maps = Sequence[Tensor]
 """Feature maps (n, c, h, w) of several layers of a network, the shallowest first."""
+
+LAMP = -0.3, 0.3  # raw ambient and diffuse light: 0.35 and 0.65
 
 
 def logistic(score_real: Tensor, score_fake: Tensor) -> Tensor:
@@ -247,6 +252,23 @@ def reconstruction(rendered: Tensor, picture: Tensor, mine: Maps, its: Maps, wei
     """
     far = (rendered - picture).abs().mean()
     return far + weight * perceptual_distance(mine, its) if weight else far
+
+
+def own_code(made: Tensor, w: Tensor, deviation: Tensor) -> Tensor:
+    """Mean squared difference, in deviations of a code's numbers, of codes w (n, w_dim) and what M makes of them when it is asked for the
+    views and lights that DV and DL find in them.
+    """
+    return ((made - w) / deviation).square().mean()
+
+
+def asymmetry(pictures: Tensor) -> Tensor:
+    """Mean |I - mirror I| of pictures (n, c, h, w)."""
+    return (pictures - pictures.flip(-1)).abs().mean()
+
+
+def lamp(light: Tensor) -> Tensor:
+    """Mean squared difference of the ambient and diffuse parts of raw lights (n, 4) from a usual lamp's."""
+    return (light[:, :2] - light.new_tensor(LAMP)).square().mean()
 
 
 def detail_distance(difference: Tensor, blurred: Tensor) -> Tensor:

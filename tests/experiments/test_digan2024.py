@@ -153,7 +153,7 @@ def test_a_head_is_turned_under_a_light_that_stays():
             zero = torch.zeros(1, 6)
             return Face(zero, albedo, albedo, depth, T, zero, zero[:, :4])
 
-    show, true = lifting.turning(Known(), 1, 64), lifting.true_heads(5, 64, 64)
+    show, true = lifting.turning(Known(), 1, 64), lifting.true_heads(5, 64, 64, portrait=False)
     for yaw in (-30, 30):
         mine, its = show(0, yaw).astype(float), true(0, yaw).astype(float)
         on = one.see((0, yaw / 60, 0, 0, 0, 0), identity.NEUTRAL, 64).mask

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from torch.testing import assert_close
 from lianpu.config import DiganConfig, StyleGAN2Config
 from lianpu.errors import UsageError
 from lianpu.nets import digan
-from lianpu.nets.digan import G3D, Digan, Face, PartialConv, bell, frontal, gauge, look, paint, shape, without
+from lianpu.nets.digan import G3D, Digan, Face, Moves, PartialConv, bell, frontal, gauge, look, paint, shape, without
 from lianpu.render import camera, surface, views
 
 TEACHER = StyleGAN2Config(resolution=32, channel_base=256, channel_max=16, z_dim=8, w_dim=8, mapping_layers=2)
@@ -120,20 +121,87 @@ def test_a_shape_of_another_pace_and_a_blurred_one():
     assert float(c.diff(dim=2).abs().mean()) < float(a.diff(dim=2).abs().mean()) / 2
 
 
-def test_a_residual_m_moves_the_code_by_what_is_asked_for_beyond_what_it_has():
-    m = G3D(replace(SMALL, residual=True)).M
+@pytest.fixture
+def moves() -> Moves:
+    """M as two directions of which it has learnt something."""
+    torch.manual_seed(0)
+    m = G3D(replace(SMALL, directions=2)).M
+    assert isinstance(m, Moves)
+    v = torch.linalg.qr(torch.randn(8, 2)).Q
+    m.centre.normal_()
+    m.odd.copy_(v.T)
+    m.even.copy_(torch.eye(8) - v @ v.T)
+    for linear in (m.aside, m.other):
+        nn.init.normal_(linear.weight)
+    return m
+
+
+def test_moves_put_what_is_asked_for_in_the_place_of_what_there_is(moves):
+    w, light, view = torch.randn(3, 8), torch.rand(3, 4), torch.rand(3, 6)
+    own = light, view
+    to = moves(w, light, view, own)
+    assert_close(moves(w + torch.randn(3, 2) @ moves.odd, light, view, own), to, rtol=0, atol=1e-4)
+    front = moves(w, light * torch.tensor([1.0, 1, 0, 1]), view * torch.tensor([1.0, 0, 0, 0, 1, 1]), own)
+    assert_close(front, moves.centre + (w - moves.centre) @ moves.even)  # of what is not asked aside there is none left
+    yaw = torch.zeros(3, 6).index_fill(1, torch.tensor([1]), 0.1)
+    assert_close(
+        moves(w, light, view + yaw, own) - to,
+        (2 * moves.aside.weight[:, 1] @ moves.odd).expand(3, -1),
+        rtol=1e-4,
+        atol=1e-4,
+    )
+    pitch = torch.zeros(3, 6).index_fill(1, torch.tensor([0]), 0.1)  # beyond what it has: along a direction of its own
+    assert_close(
+        moves(w, light, view + pitch, own) - to, (2 * moves.other.weight[:, 3]).expand(3, -1), rtol=1e-4, atol=1e-4
+    )
+    assert_close(moves(w, light, view + pitch, (light, view + pitch)), to, rtol=1e-4, atol=1e-4)
+
+
+def test_where_the_front_is_moves_learn_from_nothing_but_the_front(moves):
     w, light, view = torch.randn(3, 8), torch.rand(3, 4), torch.rand(3, 6, requires_grad=True)
-    said = m.joined(m.style(w) + m.light(light) + m.view(view)) * 0.03
-    assert_close(m(w, light, view, (light / 2, view / 2)), w + said)  # it has learnt nothing yet
-    nn.init.normal_(m.turn.weight)
-    assert_close(m(w, light, view, (light, view)), w + said)  # nothing else is asked for
-    direction = m.turn.weight[:, 4 + 1]
-    turned = view + 0.1 * torch.eye(6)[1]
-    moved = m(w, light, turned, (light, view)) - w - 0.03 * m.joined(m.style(w) + m.light(light) + m.view(turned))
-    assert_close(moved, (0.1 * 5 * direction).expand(3, -1), rtol=1e-4, atol=1e-5)
     own = view.detach().requires_grad_()
-    assert torch.autograd.grad(m(w, light, view, (light, own)).sum(), own, allow_unused=True) == (None,)
-    assert G3D(SMALL).M.turn is None
+    learns = [*moves.aside.parameters(), *moves.other.parameters(), view]
+    level = list(moves.level.parameters())
+    got = torch.autograd.grad(moves(w, light, view, (light, own)).sum(), [*learns, *level, own], allow_unused=True)
+    assert all(g is not None for g in got[: len(learns)]) and not any(g is not None for g in got[len(learns) :])
+    assert all(g is not None for g in torch.autograd.grad(moves.front(w).sum(), level, allow_unused=True))
+    assert not hasattr(G3D(SMALL).M, "front")
+
+
+def test_no_layer_of_a_found_face_is_turned(moves):
+    torch.manual_seed(0)
+    net = Digan(replace(SMALL, directions=2)).eval()
+    net.G3D.M.load_state_dict(moves.state_dict())
+    w, details = torch.randn(1, 8), torch.randn(1, net.G2D.synthesis.num_ws, 8)
+    with torch.no_grad():
+        a, b = net(w, details), net(w, details + torch.randn(1, net.G2D.synthesis.num_ws, 2) @ moves.odd)
+        c = net(w, 2 * details)
+    assert_close(a.picture, b.picture, rtol=0, atol=1e-4)
+    assert float((a.picture - c.picture).abs().max()) > 1e-3
+
+
+def test_aligned_views_neither_roll_nor_shift():
+    torch.manual_seed(0)
+    net = G3D(replace(SMALL, aligned=True))
+    w = torch.randn(4, 8)
+    assert_close(net.view(w)[:, :2], net.DV(w)[:, :2])
+    assert not net.view(w)[:, 2:].any() and G3D(SMALL).view(w)[:, 2:].any()
+
+
+def test_a_shape_may_start_from_the_outline_of_what_is_painted():
+    net = G3D(replace(SMALL, prior=0.03, silhouette=0.5))
+    x, y = torch.meshgrid(torch.linspace(-1, 1, 32), torch.linspace(-1, 1, 32), indexing="xy")
+    for at in (-0.3, 0.3):
+        disc = (((x - at) ** 2 + y**2) < 0.25).float()
+        picture = (disc * torch.rand(32, 32) * 0.5 - 0.9 * (1 - disc)).expand(1, 3, -1, -1)
+        S = shape(torch.zeros(1, 1, 32, 32), net.rounded(picture))[0, :, 2:-2]
+        inside = disc[:, 2:-2] > 0
+        assert_close(S[~inside], torch.full_like(S[~inside], camera.BORDER))
+        assert float(S[inside].max()) < camera.BORDER - 0.03
+        middle = S[16, round((at + 1) * 15.5) - 2]
+        radius = 0.5 * math.tan(math.radians(camera.FOV / 2)) * camera.BORDER
+        bell = 0.03 * math.exp(-((at / 0.5) ** 2) / 2)
+        assert float(middle) == pytest.approx(camera.BORDER - 0.04 - bell - 0.5 * radius, abs=0.004)
 
 
 # ------------------------------------------------------------------------------------------------------------------- a face
@@ -238,10 +306,17 @@ def test_the_gate_stands_between_the_render_and_the_shape(face):
     )
 
 
+def test_a_shape_may_learn_from_the_light_on_it_alone(face):
+    assert not slopes(face, "shading").any()  # there all light is ambient
+    depth = face.depth.detach().requires_grad_()
+    lit = look(face._replace(depth=depth), face.view, face.light, replace(SMALL, gate="shading"))
+    assert torch.autograd.grad((lit.image * torch.linspace(-1, 1, 32)).sum(), depth)[0].any()
+
+
 def test_pictures_are_the_same_whatever_the_gate(face):
     V, L = face.view, face.light
-    images = [look(face, V, L, replace(SMALL, gate=gate)).image for gate in ("off", "flat", "edge")]
-    assert torch.equal(images[0], images[1]) and torch.equal(images[0], images[2])
+    first, *others = (look(face, V, L, replace(SMALL, gate=gate)).image for gate in ("off", "flat", "edge", "shading"))
+    assert all(torch.equal(first, other) for other in others)
 
 
 # --------------------------------------------------------------------------------------------------------------- the teacher

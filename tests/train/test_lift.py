@@ -21,7 +21,7 @@ from lianpu.nets.digan import Digan
 from lianpu.progress import Progress
 from lianpu.randomness import Draw
 from lianpu.render.views import Seen
-from lianpu.train.lift import LiftTask, Otherwise, code_statistics
+from lianpu.train.lift import LiftTask, Otherwise, asymmetries, code_statistics
 from lianpu.train.lifters import LifterRun, Teacher
 from lianpu.train.loop import Clock, Diverged
 from lianpu.train.world import World
@@ -63,6 +63,9 @@ def reached(weights: LiftWeights, take: str = "", cycle: str = "all") -> dict[st
         ("perturb", only("perturb"), PARTS),
         ("perturb M", only("perturb"), ("M",)),  # what is asked of the teacher is a goal that does not move
         ("lvcyc", only("lvcyc"), ("DV", "DL", "M")),
+        ("own", only("own"), ("DV", "DL")),
+        ("front", only("front"), ("M",)),
+        ("lamp", only("lamp"), ("DL",)),
         ("style", only("style"), ("M",)),
     ],
 )
@@ -120,11 +123,11 @@ def test_each_loss_is_weighed_by_its_own_weight_and_left_out_at_zero():
     c = lifting()
     w, parts = c.weights, advance(loop(c), c, 1).means
     weights = {"rec": w.rec, "flip": w.rec * w.flip, "idt": w.idt, "rega": w.rega, "perturb": w.perturb, "perturb M": w.perturb,
-               "lvcyc": w.lvcyc, "style": w.style}  # fmt: skip
+               "lvcyc": w.lvcyc, "own": w.own, "front": w.front, "lamp": w.lamp, "style": w.style}  # fmt: skip
     assert {f"loss/{name}" for name in weights} == parts.keys() - {"loss/G3D"}
     total = sum(weight * float(parts[f"loss/{name}"][0]) for name, weight in weights.items())
     assert total == pytest.approx(float(parts["loss/G3D"][0]), rel=1e-5)
-    for name in ("flip", "idt", "rega", "perturb", "lvcyc", "style"):
+    for name in ("flip", "idt", "rega", "perturb", "lvcyc", "own", "front", "lamp", "style"):
         lighter = lifting(weights=replace(w, **{name: 0.0}))
         gone = parts.keys() - advance(loop(lighter), lighter, 1).means.keys()
         assert gone == {f"loss/{name}", *(["loss/perturb M"] if name == "perturb" else [])}
@@ -167,7 +170,7 @@ def perturbation(c, step: int = 0) -> Otherwise:
 
 
 def test_the_perturbation_turns_within_its_range_and_moves_the_face_back():
-    c = lifting(batch=256, yaw=40.0, pitch=10.0, shift=0.2)
+    c = lifting(batch=256, yaw=40.0, pitch=10.0, shift=0.2, apart=0.0)
     pitch, yaw, roll, x, y, z = (perturbation(c).view * 60).unbind(1)  # degrees, of the angles
     assert 35 < float(yaw.abs().max()) <= 40 and abs(float(yaw.mean())) < 4
     assert 8 < float(pitch.abs().max()) <= 10
@@ -192,12 +195,37 @@ def test_the_goals_of_both_halves_of_the_perturbation_stand_still():
     assert torch.autograd.grad(learning.distance(other.asked, other.painted), other.painted.picture)[0].any()
 
 
+def test_turned_apart_from_lit():
+    """Where one thing changes, what is seen of it is known: half of the faces keep their light in front, half are not turned."""
+    other = perturbation(lifting(batch=256, yaw=40.0, shift=0.2, apart=1.0, aside=0.6))
+    turned, lit = (x[:, 0] for x in other.alone)
+    assert torch.equal(turned, ~lit) and 0.4 < float(lit.float().mean()) < 0.6
+    assert not other.view[lit].any() and (other.view[turned, 1] != 0).all()
+    assert not other.light[turned, 2:].any()
+    own = other.face.light[:, :2]
+    assert torch.equal(other.light[:, :2], own)
+    assert (
+        0.5 < float(other.light[lit, 2:].abs().max()) <= 0.6 and float(other.light[lit, 2:].mean(0).abs().max()) < 0.1
+    )
+    some = perturbation(lifting(batch=256, apart=0.5, aside=0.6))
+    both = ~(some.alone[0] | some.alone[1])[:, 0]
+    assert 0.4 < float(both.float().mean()) < 0.6
+    assert (some.view[both, 1] != 0).all() and (some.light[both, 2] != 0).all()
+    every = perturbation(lifting(batch=64, apart=0.0, aside=0.6))
+    assert (every.view[:, 1] != 0).all() and (every.light[:, 2] != 0).all()
+
+
 def test_the_light_it_asks_for_is_such_as_other_faces_have():
-    other = perturbation(lifting(batch=64))
+    other = perturbation(lifting(batch=64, apart=0.0, aside=0.0))
     L = other.task.G3D.DL(other.of)
     assert not other.light.requires_grad
     assert (other.light != L).any(1).all(), "not the face's own"
     assert_close(other.light.mean(0), L.mean(0), rtol=0, atol=0.1)
+
+
+def test_an_m_of_mlps_has_no_front_of_its_own():
+    with pytest.raises(UsageError, match=r"weights\.front is for an M of directions"):
+        lifting(net=replace(lifting().net, directions=0))
 
 
 def test_codes_are_drawn_towards_the_mean_of_their_class():
@@ -217,9 +245,33 @@ def test_codes_are_drawn_towards_the_mean_of_their_class():
     assert float(deviation) == pytest.approx(float(drawn[labels == 0].std(0).mean()), rel=0.1)
 
 
+def test_what_a_mirror_changes_is_found_in_the_codes_of_a_teacher_before_any_training():
+    """A shipped teacher of heads, never told of views or lights: two directions hold a good part of all that is unlike in two halves of its
+    pictures, and as many others next to nothing. test_shipped says that they turn and light the head."""
+    G2D = Teacher.open(checkpoint.shipped("clay-head-64")).G2D
+    centre = code_statistics(G2D)[0][0]
+    found = asymmetries(G2D, centre, 2, 0.7)
+    assert_close(found.even @ found.even, found.even, rtol=0, atol=1e-3)
+    assert_close(found.odd @ found.even, torch.zeros(2, 128), rtol=0, atol=1e-2)
+    again = asymmetries(G2D, centre, 2, 0.7)
+    assert torch.equal(again.even, found.even) and torch.equal(again.odd, found.odd)
+    torch.manual_seed(1)
+    w = G2D.mapping(torch.randn(96, 128), None)[:, 0]
+    d = (w - centre) * 0.7
+    some = torch.linalg.qr(torch.randn(128, 2)).Q
+
+    def unlike(d: torch.Tensor) -> float:
+        picture = torch.nn.functional.avg_pool2d(digan.paint(G2D, centre + d)[0].clamp(-1, 1), 4)
+        return float((picture - picture.flip(-1)).square().mean())
+
+    with torch.no_grad():
+        before, even, others = unlike(d), unlike(d @ found.even), unlike(d - d @ some @ some.T)
+    assert even < 0.6 * before and others > 0.85 * before
+
+
 def test_m_begins_with_codes_that_its_teacher_can_paint():
     c = lifting()
-    learning = task(replace(c, net=replace(c.net, residual=False)))
+    learning = task(replace(c, net=replace(c.net, directions=0), weights=replace(c.weights, front=0.0)))
     assert isinstance(learning, LiftTask)
     assert torch.equal(learning.G3D.M.joined[-1].bias, learning.w_mean.mean(0))
 

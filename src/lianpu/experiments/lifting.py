@@ -356,9 +356,9 @@ def turning(network: Digan, count: int, size: int, truncation: float = 0.7) -> C
     return show
 
 
-def true_heads(series: int, size: int, larger: int) -> Callable[[int, int], np.ndarray]:
+def true_heads(series: int, size: int, larger: int, *, portrait: bool) -> Callable[[int, int], np.ndarray]:
     """The same of drawn heads, truly turned: as sharp as a model's pictures, of `size` pixels, and as large as those are shown."""
-    show = identity.true_heads(series, 0, size)
+    show = identity.true_heads(series, 0, size, portrait=portrait)
     return show if larger == size else lambda i, yaw: images.resize(show(i, yaw), larger)
 
 
@@ -402,12 +402,15 @@ def identity_suite(network: Digan, folder: Path | None, n: int, *, seed: int = 0
     ones, if one is given.
     """
     rows: list[Row] = []
-    series = None if folder is None else heads.read(folder, 1).rows[0]["seed"]
+    drawn = None if folder is None else heads.read(folder, 1).rows[0]
     names = base.embedders()
     for i, name in enumerate(names):
         own = network.config.resolution
         embed, size = embedder(name, own)
-        ceiling = None if series is None else identity.turned(embed, true_heads(series, own, size), n)
+        ceiling = None
+        if drawn is not None:
+            show = true_heads(drawn["seed"], own, size, portrait=drawn.get("portrait", False))
+            ceiling = identity.turned(embed, show, n)
         rows += of_identity(embed, turning(network, n, size), n, ceiling, seed)[0]
         count(i + 1, len(names), "embedders")
     return rows

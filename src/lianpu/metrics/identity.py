@@ -123,12 +123,15 @@ def turned(
     return out
 
 
-def true_heads(seed: int, first: int = 0, size: int = 64) -> Callable[[int, int], np.ndarray]:
+def true_heads(
+    seed: int, first: int = 0, size: int = 64, *, portrait: bool = False
+) -> Callable[[int, int], np.ndarray]:
     """What `turned` asks for the ceiling: drawn heads first, first + 1, ... of a series, turned as they are."""
     from lianpu.data.samples import heads
 
     def show(i: int, yaw: int) -> np.ndarray:
-        return heads.head(seed, first + i).see((0, yaw / 60, 0, 0, 0, 0), NEUTRAL, size).picture
+        one = heads.head(seed, first + i, portrait=portrait)
+        return one.see((0, yaw / 60, 0, 0, 0, 0), NEUTRAL, size).picture
 
     return show
 

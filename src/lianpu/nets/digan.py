@@ -9,6 +9,7 @@ seed uses w0 and does not say whence. The seed's DW is two things: that texture,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from lianpu.nets.stylegan2 import Discriminator, Generator
 from lianpu.ops.bsplines import KANLinear
 from lianpu.ops.resample import gaussian
 from lianpu.randomness import latent
-from lianpu.render import camera, surface, views
+from lianpu.render import camera, silhouette, surface, views
 
 __all__ = [
     "DS",
@@ -42,8 +43,13 @@ OF_NORM = 4  # channels in a group of GroupNorm
 PARTS = 4  # a partial convolution convolves one of so many
 FLAT = 0.01  # of the usual size are DS's last weights at first: a mesh of random depth folds wherever it is turned
 HALVES = 0.5, 0.85  # half the width and half the height of a face, in halves of a picture
-BESIDE = 0.03  # of what M's MLPs say, where it moves the code itself
-STRIDE = 5.0  # by which M moves it faster than Adam does at the learning rate of the rest
+ODD, EVEN = (
+    [2, 5, 6, 7],
+    [0, 1, 3, 4, 8, 9],
+)  # of light and view in a row, those whose sign a mirror changes, and the others
+RIM = 0.04  # by which a head's outline stands before the ground
+LITTLE = 0.01  # of a direction M says at first
+STRIDE = 20.0  # by which M moves it faster than Adam does at the learning rate of the rest
 BORDER_COLUMNS = 2  # to the left and right, whose depth is the background's
 
 
@@ -133,18 +139,49 @@ class M(nn.Module):
             for features in (c.teacher.w_dim, LIGHT, VIEW)
         )
         self.joined = nn.Sequential(*part(c.hidden, c.teacher.w_dim))
-        self.turn = nn.Linear(LIGHT + VIEW, c.teacher.w_dim, bias=False) if c.residual else None
-        if self.turn is not None:
-            nn.init.zeros_(self.turn.weight)
 
     def forward(self, w: Tensor, light: Tensor, view: Tensor, own: tuple[Tensor, Tensor]) -> Tensor:
-        """w (n, w_dim), raw light (n, 4), raw view (n, 6) -> w' (n, w_dim). own: light and view of w, which do not learn from it: with
-        `residual` the code moves along a learnt direction for every number by which another differs from w's.
-        """
-        made = self.joined(self.style(w) + self.light(light) + self.view(view))
-        if self.turn is None:
-            return made
-        return w + STRIDE * self.turn(torch.cat([light, view], 1) - torch.cat(own, 1).detach()) + BESIDE * made
+        """w (n, w_dim), raw light (n, 4), raw view (n, 6) -> w' (n, w_dim). own: light and view of w, which it finds itself."""
+        return self.joined(self.style(w) + self.light(light) + self.view(view))
+
+
+class Moves(nn.Module):
+    """M as few directions of the code (in neither paper): who the face is need not pass through a network, and a short run finds them.
+
+    What a mirror changes of a picture, the side to which a face is turned and the side that its light comes from, is a few directions of
+    a StyleGAN2's code (`train.lift.asymmetries`). All of it that is in w is taken away, and what is asked for is put in its place; `level`
+    takes away what these directions, which are straight, have left. The rest, up and down and how much light, moves along free directions
+    by what is asked for less what w has.
+    """
+
+    centre: Tensor
+    even: Tensor
+    odd: Tensor
+
+    def __init__(self, config: DiganConfig) -> None:
+        super().__init__()
+        w_dim, k = config.teacher.w_dim, config.directions
+        self.register_buffer("centre", torch.zeros(w_dim))
+        self.register_buffer("even", torch.eye(w_dim))
+        self.register_buffer("odd", torch.zeros(k, w_dim))
+        last = nn.Linear(config.hidden, k)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.level = nn.Sequential(*_mlp([w_dim, config.hidden, config.hidden]), last)
+        self.aside = nn.Linear(len(ODD), k, bias=False)
+        self.other = nn.Linear(LIGHT + VIEW - len(ODD), w_dim, bias=False)
+        nn.init.normal_(self.aside.weight, std=LITTLE)
+        nn.init.zeros_(self.other.weight)
+
+    def forward(self, w: Tensor, light: Tensor, view: Tensor, own: tuple[Tensor, Tensor]) -> Tensor:
+        """w (n, w_dim), raw light (n, 4), raw view (n, 6) -> w' (n, w_dim). own: light and view of w, which do not learn from it."""
+        asked, has = torch.cat([light, view], 1), torch.cat(own, 1).detach()
+        aside, other = self.aside(asked[:, ODD]) @ self.odd, self.other((asked - has)[:, EVEN])
+        return self.front(w).detach() + STRIDE * (aside + other)
+
+    def front(self, w: Tensor) -> Tensor:
+        """(n, w_dim): the same faces from the front, in light that comes from no side."""
+        return self.centre + (w - self.centre) @ self.even + self.level(w - self.centre) @ self.odd
 
 
 # ----------------------------------------------------------------------------------------------------------------------- DS
@@ -229,9 +266,18 @@ def bell(size: int, height: float) -> Tensor:
 
     Pan et al. 2021 (GAN2Shape) begin with half an ellipsoid, whose rim is a step that no gradient moves.
     """
+    return raw(camera.BORDER - height * bump(size))
+
+
+def bump(size: int) -> Tensor:
+    """The bell (size, size), 1 high."""
     across, down = (torch.linspace(-1, 1, size) / half for half in HALVES)
-    bulge = height * (-(across**2 + down[:, None] ** 2) / 2).exp()
-    return torch.atanh((camera.BORDER - bulge - camera.NEAR) / (camera.FAR - camera.NEAR) * 2 - 1)
+    return (-(across**2 + down[:, None] ** 2) / 2).exp()
+
+
+def raw(depth: Tensor) -> Tensor:
+    """The raw depth that `shape` makes a depth of."""
+    return torch.atanh((depth - camera.NEAR) / (camera.FAR - camera.NEAR) * 2 - 1)
 
 
 def gauge(start: Tensor) -> Tensor:
@@ -288,25 +334,41 @@ class G3D(nn.Module):
         super().__init__()
         self.config = config
         self.DV, self.DL = attributes(config, VIEW), attributes(config, LIGHT)
-        self.DS, self.DT, self.M = DS(config), DT(config), M(config)
+        self.DS, self.DT = DS(config), DT(config)
+        self.M = Moves(config) if config.directions else M(config)
         start = bell(config.resolution, config.prior) if config.prior else None
         self.register_buffer("start", start, persistent=False)
         self.register_buffer("gauge", None if start is None else gauge(start), persistent=False)
 
     def forward(self, w: Tensor, G2D: Generator, details: Tensor | None = None) -> Face:
         """The face of each code w (n, w_dim) of the teacher. details: see `paint`."""
-        V, L = self.DV(w), self.DL(w)
+        V, L = self.view(w), self.DL(w)
         w0 = self.M(w.detach(), frontal(L), torch.zeros_like(V), (L, V))
+        if details is not None and isinstance(self.M, Moves):
+            details = details @ self.M.even  # no layer turns w0 away from the front
         picture, features = paint(G2D, w0, details)
-        raw = self.DS(w0, features) * self.config.pace
+        said = self.DS(w0, features) * self.config.pace
         if self.config.smooth:
-            raw = gaussian(raw, self.config.smooth * self.config.resolution)
+            said = gaussian(said, self.config.smooth * self.config.resolution)
         if self.gauge is not None:
-            raw = without(raw, self.gauge)
-        S = shape(raw, self.start)
+            said = without(said, self.gauge)
+        S = shape(said, self.start if not self.config.silhouette else self.rounded(picture))
         T = views.transformation(self.DT(w0), S)
         A = surface.delight(picture, surface.shading(surface.normals(S), surface.light(frontal(L))))
         return Face(w0, picture, A, S, T, V, L)
+
+    def view(self, w: Tensor, apply: Callable[[nn.Module, Tensor], Tensor] = lambda network, w: network(w)) -> Tensor:
+        """V (n, 6) of codes w (n, w_dim), as `apply` has DV say it."""
+        V = apply(self.DV, w)
+        return torch.cat([V[:, :2], torch.zeros_like(V[:, 2:])], 1) if self.config.aligned else V
+
+    @torch.no_grad()
+    def rounded(self, pictures: Tensor) -> Tensor:
+        """The raw depth (n, h, w) that shapes of pictures start from: the bell, on what their outlines say."""
+        body = silhouette.matte(pictures.clamp(-1, 1))
+        bell = bump(self.config.resolution).to(body) * self.config.prior
+        bulge = body[:, 0] * (RIM + bell) + silhouette.inflate(body)[:, 0] * self.config.silhouette
+        return raw(camera.BORDER - bulge)
 
     def look(self, face: Face, view: Tensor, light: Tensor, *, mirrored: bool = False) -> views.Seen:
         """R(A, S, T, V, L)."""
@@ -334,7 +396,9 @@ def look(face: Face, view: Tensor, light: Tensor, config: DiganConfig, *, mirror
     """
     S, A = (views.flip(x) if mirrored else x for x in (face.depth, face.albedo))
     lit = surface.relight(A, surface.shading(surface.normals(S), surface.light(light)))
-    if config.gate != "off":
+    if config.gate == "shading":
+        S = S.detach()
+    elif config.gate != "off":
         S = views.gate(S, keep=config.gate)  # DW
     return views.render(S, lit, face.transform, view, texture=config.texture)
 

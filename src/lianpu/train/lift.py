@@ -9,6 +9,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,7 @@ from torch.nn import functional as F
 
 from lianpu import losses
 from lianpu.config import LiftConfig
-from lianpu.nets.digan import G3D, Face, paint
+from lianpu.nets.digan import G3D, Face, Moves, frontal, paint
 from lianpu.nets.stylegan2 import Generator
 from lianpu.ops.resample import gaussian
 from lianpu.randomness import Draw, generator, mix
@@ -26,10 +27,16 @@ from lianpu.render.views import Seen
 from lianpu.train.loop import Adam, Clock, Update, follow, only
 from lianpu.train.world import World
 
-__all__ = ["LiftTask", "code_statistics"]
+__all__ = ["Asymmetries", "LiftTask", "asymmetries", "code_statistics"]
 
 BETAS = (0.9, 0.999)  # Adam's, as Shi et al. 2021 have them
 CODES = 50_000  # of which the mean and deviation of w are taken, as there
+SPREAD, PAINTED, COARSE = (
+    20_000,
+    2560,
+    16,
+)  # codes that asymmetries are found in, those that are painted, and the side of their pictures
+LEAST = 1e-6  # of the largest variance of codes: a direction in which they vary less is none
 DETAIL = (
     4 * math.sqrt(2) / 256
 )  # deviation of the blur that leaves an albedo's details, in widths of the picture; theirs at 256 px
@@ -63,8 +70,12 @@ class LiftTask(nn.Module):
         self.register_buffer("w_deviation", deviation)
         self.register_buffer("seen", torch.zeros(3))
         self.requires_grad_(False)
-        if not config.net.residual:
-            last = self.G3D.M.joined[-1]
+        if isinstance(M := self.G3D.M, Moves):
+            M.centre.copy_(mean.mean(0))
+            for name, x in asymmetries(G2D, M.centre, config.net.directions, config.truncation)._asdict().items():
+                getattr(M, name).copy_(x)
+        else:
+            last = M.joined[-1]
             assert isinstance(last, nn.Linear)
             last.bias.copy_(mean.mean(0))  # M begins with codes near the mean, which its teacher can paint
         self.G3D_ema = copy.deepcopy(self.G3D).eval()
@@ -87,7 +98,7 @@ class LiftTask(nn.Module):
         still = clock.images < self.config.still_kimg * 1000
         with only(self.G3D, self._shapes if still else frozenset()):
             face = self.G3D(w, self.G2D)
-            weighed = self.losses(face, I_w, Otherwise(self, face, w, draw), mean)
+            weighed = self.losses(w, face, I_w, Otherwise(self, face, w, draw), mean)
             total = torch.stack([weight * loss for weight, loss in weighed.values()]).sum()
             yield Update("G3D", "loss/G3D", total, {f"loss/{name}": loss for name, (_, loss) in weighed.items()})
         self.watch(face)
@@ -97,7 +108,9 @@ class LiftTask(nn.Module):
         """Names of the parameters that make a shape."""
         return frozenset(name for name, _ in self.G3D.named_parameters() if name.startswith(("DS.", "DT.")))
 
-    def losses(self, face: Face, I_w: Pictured, other: Otherwise, mean: Tensor) -> dict[str, tuple[float, Tensor]]:
+    def losses(
+        self, w: Tensor, face: Face, I_w: Pictured, other: Otherwise, mean: Tensor
+    ) -> dict[str, tuple[float, Tensor]]:
         """Yan et al. 2024, "Total loss function": (weight, loss) of each that has a weight."""
         c, (V, L) = self.config.weights, (face.view, face.light)
         terms: dict[str, tuple[float, Callable[[], Tensor]]] = {
@@ -108,6 +121,9 @@ class LiftTask(nn.Module):
             "perturb": (c.perturb, lambda: self.distance(other.rendered, other.painted.detached())),
             "perturb M": (c.perturb, lambda: self.distance(other.asked, other.painted)),
             "lvcyc": (c.lvcyc, lambda: self.cycle(other)),
+            "own": (c.own, lambda: losses.own_code(held(self.G3D.M, w, L, V, (L, V)), w, self.w_deviation)),
+            "front": (c.front, lambda: losses.asymmetry(self.fronts(w))),
+            "lamp": (c.lamp, lambda: losses.lamp(L)),
             "style": (c.style, lambda: losses.style_prior(other.w, mean, self.w_deviation)),
         }
         return {name: (weight, loss()) for name, (weight, loss) in terms.items() if weight}
@@ -147,9 +163,14 @@ class LiftTask(nn.Module):
 
     def cycle(self, other: Otherwise) -> Tensor:
         """L_LVcyc; unless the settings say that all learn from it, DV and DL do not."""
-        DV, DL = self.G3D.DV, self.G3D.DL
-        V, L = (other.V, other.L) if self.config.cycle == "all" else (held(DV, other.w), held(DL, other.w))
+        G = self.G3D
+        V, L = (other.V, other.L) if self.config.cycle == "all" else (G.view(other.w, held), held(G.DL, other.w))
         return losses.parameter_cycle(other.light, L, other.view, V)
+
+    def fronts(self, w: Tensor) -> Tensor:
+        """I_w0 (n, 3, h, w), from which M's front learns."""
+        assert isinstance(self.G3D.M, Moves)
+        return paint(self.G2D, self.G3D.M.front(w))[0]
 
     def details(self, face: Face) -> Tensor:
         """K A, for L_regA."""
@@ -209,6 +230,13 @@ class Otherwise:
         self.task, self.face, self.of, self.draw = task, face, w, draw
 
     @cached_property
+    def alone(self) -> tuple[Tensor, Tensor]:
+        """Whether a face is only turned, and whether it is only lit otherwise, (n, 1) each."""
+        u = self.draw.uniform("apart", self.task.rows)[:, None] * 2
+        share = self.task.config.apart
+        return u < share, u > 2 - share
+
+    @cached_property
     def view(self) -> Tensor:
         """V': turned by up to `yaw` and `pitch` degrees and moved to the other side by the sine of the yaw."""
         c, n = self.task.config, self.task.rows
@@ -217,18 +245,26 @@ class Otherwise:
             for name, most in (("yaw", c.yaw), ("pitch", c.pitch))
         )
         still = torch.zeros_like(yaw)
-        return torch.stack(
+        turned = torch.stack(
             [pitch / camera.ROTATION, yaw / camera.ROTATION, still, -c.shift * yaw.sin(), still, still], 1
         )
+        return torch.where(self.alone[1], 0.0, turned)
 
     @cached_property
     @torch.no_grad()
     def light(self) -> Tensor:
-        """L': such as other faces have, how much light of one and its direction of another. (Shi et al. exchange lights in the batch; faces
-        drawn anew make a process independent of those of the others.)
+        """L': such as other faces have, how much light of one and its direction of another (Shi et al. exchange lights in the batch; faces
+        drawn anew make a process independent of those of the others). Or, where the settings have an `aside`, this face's own lamp
+        elsewhere.
         """
-        a, b = (self.task.G3D.DL(self.task.codes(self.draw.scoped(name))[0]) for name in ("light", "direction"))
-        return torch.cat([a[:, :2], b[:, 2:]], 1)
+        own = self.face.light.detach()
+        if aside := self.task.config.aside:
+            x, y = (2 * self.draw.uniform(name, len(own)) - 1 for name in ("light x", "light y"))
+            lit = torch.cat([own[:, :2], aside * torch.stack([x, y], 1)], 1)
+        else:
+            a, b = (self.task.G3D.DL(self.task.codes(self.draw.scoped(name))[0]) for name in ("light", "direction"))
+            lit = torch.cat([a[:, :2], b[:, 2:]], 1)
+        return torch.where(self.alone[0], frontal(own), lit)
 
     @cached_property
     def w(self) -> Tensor:
@@ -238,7 +274,7 @@ class Otherwise:
     @cached_property
     def V(self) -> Tensor:
         """~V', the view found in w'."""
-        return self.task.G3D.DV(self.w)
+        return self.task.G3D.view(self.w)
 
     @cached_property
     def L(self) -> Tensor:
@@ -262,9 +298,9 @@ class Otherwise:
         return Pictured(self.task, paint(self.task.G2D, self.w)[0])
 
 
-def held(network: nn.Module, x: Tensor) -> Tensor:
-    """network(x), from which the network learns nothing and x what it can."""
-    return functional_call(network, {name: p.detach() for name, p in network.named_parameters()}, (x,))
+def held(network: nn.Module, *x: Any) -> Tensor:
+    """network(*x), from which the network learns nothing and x what it can."""
+    return functional_call(network, {name: p.detach() for name, p in network.named_parameters()}, x)
 
 
 @torch.no_grad()
@@ -275,13 +311,48 @@ def code_statistics(G2D: Generator) -> tuple[Tensor, Tensor]:
     if like.is_meta:
         return torch.zeros_like(like), torch.ones_like(like[0, 0])
     draw = generator("codes of a teacher")
-    z = torch.randn(CODES // classes, net.z_dim, generator=draw).to(like)
-    w = []
-    for label in range(classes):
-        which = torch.full((len(z),), label, device=z.device) if net.classes else None
-        w.append(
-            torch.cat(
-                [G2D.mapping(part, None if which is None else which[: len(part)])[:, 0] for part in z.split(5000)]
-            )
-        )
+    w = [_codes(G2D, CODES // classes, label, draw) for label in range(classes)]
     return torch.stack([x.mean(0) for x in w]), torch.stack([x.std(0) for x in w]).mean()
+
+
+class Asymmetries(NamedTuple):
+    """Of a teacher's codes w: what a mirror changes of their pictures."""
+
+    even: Tensor
+    """(w_dim, w_dim): a code's difference from the centre, times this, is without them"""
+    odd: Tensor
+    """(k, w_dim): a code that is moved by one of them has one more deviation of it"""
+
+
+@torch.no_grad()
+def asymmetries(G2D: Generator, centre: Tensor, count: int, truncation: float) -> Asymmetries:
+    """The `count` directions of w that change most of what is unlike in a picture and its mirror image.
+
+    The odd halves of pictures, (I - mirror I) / 2, are regressed on their codes, whitened; the directions are the first singular vectors of
+    that map. Codes are not isotropic: what is taken away and what is moved along is what codes have of a direction on average.
+    """
+    net = G2D.config
+    if centre.is_meta:
+        return Asymmetries(centre.new_zeros(net.w_dim, net.w_dim), centre.new_zeros(count, net.w_dim))
+    draw = generator("asymmetries of a teacher")
+    w = torch.cat([_codes(G2D, SPREAD // max(net.classes, 1), label, draw) for label in range(max(net.classes, 1))])
+    d = (w[torch.randperm(len(w), generator=draw)] - centre) * (truncation or 1)
+    variance, axes = torch.linalg.eigh(torch.cov(d.T.double()))
+    some = variance > variance[-1] * LEAST
+    out, back = (axes[:, some] * variance[some].sqrt()).to(d), (axes[:, some] / variance[some].sqrt()).to(d)
+    few, odd = d[:PAINTED], []
+    for part in few.split(64):
+        I = F.adaptive_avg_pool2d(paint(G2D, centre + part)[0].clamp(-1, 1), COARSE)
+        odd.append((I - I.flip(-1)).flatten(1) / 2)
+    change = torch.linalg.lstsq(few @ back, torch.cat(odd)).solution
+    v = torch.linalg.svd(change, full_matrices=False).U[:, :count]
+    return Asymmetries(torch.eye(net.w_dim).to(d) - back @ v @ v.T @ out.T, (out @ v).T)
+
+
+def _codes(G2D: Generator, count: int, label: int, draw: torch.Generator) -> Tensor:
+    """Codes w (count, w_dim) of the teacher, of one of its classes if it has any, untruncated."""
+    like = G2D.mapping.w_avg
+    z = torch.randn(count, G2D.config.z_dim, generator=draw).to(like)
+    which = torch.full((count,), label, device=z.device) if G2D.config.classes else None
+    parts = [(part, None if which is None else which[: len(part)]) for part in z.split(5000)]
+    return torch.cat([G2D.mapping(part, labels)[:, 0] for part, labels in parts])

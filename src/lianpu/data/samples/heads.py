@@ -237,6 +237,7 @@ def draw(
     label = {
         **one.label, "seed": seed, "index": index, "yaw": round(view[1] * 60, 4), "pitch": round(view[0] * 60, 4),
         "roll": round(view[2] * 60, 4), "view": view, "light": light, "ground": ground,
+        **_kind(portrait),
     }  # fmt: skip
     return Drawn(seen, one, canonical, intact, label)
 

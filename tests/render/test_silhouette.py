@@ -1,0 +1,76 @@
+"""What a silhouette says: where the body is, and how round."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from lianpu.data.samples import heads
+from lianpu.render import camera, silhouette
+
+
+def disc(size: int, radius: float, x: float = 0.0, y: float = 0.0) -> torch.Tensor:
+    """(size, size) bool"""
+    at = torch.arange(size) - (size - 1) / 2
+    return (at - x) ** 2 + (at[:, None] - y) ** 2 < radius**2
+
+
+@pytest.mark.parametrize(("size", "radius"), [(64, 20), (128, 25), (64, 9)])
+def test_a_disc_is_inflated_to_half_a_ball(size, radius):
+    mask = disc(size, radius)
+    height = silhouette.inflate(mask.float()[None, None])[0, 0] * camera.focal(size) / camera.BORDER
+    at = torch.arange(size) - (size - 1) / 2
+    ball = (radius**2 - at**2 - at[:, None] ** 2).clamp(min=0).sqrt()
+    inner = disc(size, radius - 3)
+    assert_close(height[inner], ball[inner], rtol=0.09, atol=0.5)  # its outline lies half a pixel further out
+    assert not height[~mask].any()
+
+
+def test_what_reaches_the_lower_edge_goes_on_below_it():
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[..., 20:, 24:40] = 1  # a post: far from its end u = 2 (r^2 - x^2), r = 8 and half a pixel
+    height = silhouette.inflate(mask)[0, 0] * camera.focal(64) / camera.BORDER
+    assert float(height[63, 31]) == pytest.approx(float(height[55, 31]), rel=0.02)
+    assert float(height[63, 31]) == pytest.approx(8.5 * 2**0.5, rel=0.1)
+    upside = silhouette.inflate(mask.flip(2))[0, 0] * camera.focal(64) / camera.BORDER
+    assert float(upside[0, 31]) < 0.5 * float(height[63, 31])
+
+
+def test_a_body_is_found_whatever_its_colours_and_has_no_holes():
+    torch.manual_seed(0)
+    body = disc(64, 18, y=5)
+    ground = torch.tensor([-0.8, -0.7, -0.75])[:, None, None]
+    picture = torch.where(body, torch.rand(3, 64, 64) * 0.8 - 0.2, ground)
+    hole = disc(64, 5, y=5)
+    picture = torch.where(hole, ground, picture)  # of the ground's own colour
+    picture += 0.01 * torch.randn_like(picture)
+    assert torch.equal(silhouette.matte(picture[None])[0, 0] > 0.5, body)
+    assert not silhouette.matte(torch.full((1, 3, 64, 64), 0.3)).any()
+    assert silhouette.matte(picture[None].repeat(3, 1, 1, 1)).shape == (3, 1, 64, 64)
+
+
+def test_a_way_in_may_wind_but_not_come_from_below():
+    far = torch.ones(1, 3, 16, 16)
+    far[..., 3:13, 3:13] = -1.0  # a dark body in a light ground
+    far[..., 6:10, 6:10] = 1.0  # a hole in it
+    closed = silhouette.matte(far)[0, 0] > 0.5
+    assert closed[3:13, 3:13].all() and int(closed.sum()) == 100
+    far[..., 7, 3:7] = 1.0  # a passage from the left
+    assert not silhouette.matte(far)[0, 0, 6:10, 6:10].any()
+    far[..., 7, 3:7] = -1.0
+    far[..., 13:, 3:13] = -1.0  # it stands on the lower edge, where a passage leads out
+    far[..., 9:, 7] = 1.0
+    assert silhouette.matte(far)[0, 0, 6:10, 6:10].all()
+
+
+def test_drawn_heads_are_told_from_their_ground():
+    shares = []
+    for identity in range(6):
+        seen = heads.head(3, identity, portrait=True).see(
+            (0, 0.3, 0, 0, 0, 0), (-0.2, 0.6, 0.0, 0.0), 64, (0.1, 0.1, 0.1)
+        )
+        picture = torch.from_numpy(seen.picture).permute(2, 0, 1)[None] / 127.5 - 1
+        found = silhouette.matte(picture)[0, 0].numpy() > 0.5
+        shares.append((found & seen.mask).sum() / (found | seen.mask).sum())
+    assert min(shares) > 0.9
