@@ -308,15 +308,15 @@ class DiganConfig:
     """Layers of DV, DL, and of each part of M."""
     directions: int = 0
     """Along how many directions M moves codes that turn a face, or its light, to a side (`nets.digan.Moves`); 0: M is MLPs, as in both
-    papers. Who the face is need not pass through them then, and they are found before training, not by it."""
+    papers. Directions are found before training, and who the face is need not pass through a network."""
     prior: float = 0.0
     """Height, in depth, of the bell before the ground that the shape starts from (as Pan et al. 2021 start from half an ellipsoid); 0 is a
     plane. In neither paper: it says which way a face is turned, which pictures alone leave open."""
     aligned: bool = False
     """Whether roll and shifts of views are 0, as where pictures are cropped alike; in neither paper. They hide what the shape lacks."""
     silhouette: float = 0.0
-    """With a number, the shape starts from what the outline of the painted face says, which must stand before a plain ground: inside it the
-    bell, on a body that is so many times as deep as it is round (1: half a ball for a disc). In neither paper."""
+    """With a number, the shape starts from the outline of the painted face, which must stand before a plain ground: inside it, a step
+    before the ground, the bell, on a body so many times as deep as if it were round (1: half a ball for a disc). In neither paper."""
     smooth: float = 0.0
     """Deviation of the blur of the raw depth, in widths of the picture; 0 for none. In neither paper: a short run leaves noise there."""
     pace: float = 1.0
@@ -347,6 +347,8 @@ class DiganConfig:
             "order": (1, 5), "reach": (1e-3, 1e3), "directions": (0, 16), "prior": (0, 0.14), "silhouette": (0, 1), "smooth": (0, 0.1),
             "pace": (1e-3, 1),
         })  # fmt: skip
+        if self.directions > self.teacher.w_dim:
+            raise UsageError(f"net.directions is {self.directions}, and a code has {self.teacher.w_dim} numbers.")
         if self.silhouette and not self.prior:
             raise UsageError("net.silhouette needs a bell in the outline.", fix="Set net.prior=0.03.")
         for name in ("hidden", "width"):
@@ -681,7 +683,8 @@ class LiftWeights:
     """Of how far a code lies from what M makes of it when it is asked for the view and light that DV and DL find; in neither paper. They
     learn from it to tell of the teacher's codes what L_LVcyc teaches them of M's."""
     front: float = 0.0
-    """Of how unlike I_w0 and its mirror image are; in neither paper. Only where M has directions, for what they leave of a turn."""
+    """Of how unlike a face from the front and its mirror image are, which teaches M the front; in neither paper. Only where M has
+    directions: these are straight, and leave some of a turn."""
     lamp: float = 0.0
     """Of how far ambient and diffuse light lie from a usual lamp's; in neither paper. Pictures tell how much darker a slope is, not whether
     a weak light falls on a steep one or a strong light on a gentle one."""
@@ -754,6 +757,8 @@ class LiftConfig:
             raise UsageError(
                 "weights.front is for an M of directions.", fix="Set net.directions=2, or weights.front=0."
             )
+        if self.shift and self.net.aligned:
+            raise UsageError("views that are aligned do not shift.", f"shift: {self.shift}", "Set shift=0.")
 
 
 RunConfig = TrainConfig | TranslateConfig | LiftConfig

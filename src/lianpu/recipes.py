@@ -256,10 +256,10 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             "tiny-64-heads-teacher",
-            "StyleGAN2 on clay heads, to be lifted; on `data sample heads`; 64 px, for a CPU with patience.",
+            "StyleGAN2 on clay heads, to be lifted; on `data sample heads --portrait`; 64 px, for a CPU with patience.",
             _HEADS_64,
             "AMD EPYC, one thread: 135 pictures a second at 16 px, 92 to 105 at 32, 63 at 64; its 500 kimg take 100 minutes",
-            "shipped as clay-head-64: 42 heads of 42 look like heads, and turn nearly as far as the drawn ones (`tests/test_shipped.py`)",
+            "shipped as clay-head-64, of heads that are no portraits: 42 of 42 look like heads, and turn (`tests/test_shipped.py`)",
         ),
         *(
             Recipe(

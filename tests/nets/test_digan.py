@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from lianpu.config import DiganConfig, StyleGAN2Config
+from lianpu.config import DiganConfig, LiftConfig, StyleGAN2Config
 from lianpu.errors import UsageError
 from lianpu.nets import digan
 from lianpu.nets.digan import G3D, Digan, Face, Moves, PartialConv, bell, frontal, gauge, look, paint, shape, without
@@ -165,7 +165,23 @@ def test_where_the_front_is_moves_learn_from_nothing_but_the_front(moves):
     got = torch.autograd.grad(moves(w, light, view, (light, own)).sum(), [*learns, *level, own], allow_unused=True)
     assert all(g is not None for g in got[: len(learns)]) and not any(g is not None for g in got[len(learns) :])
     assert all(g is not None for g in torch.autograd.grad(moves.front(w).sum(), level, allow_unused=True))
-    assert not hasattr(G3D(SMALL).M, "front")
+
+
+def test_what_m_is_told_twice_teaches_nothing_false(moves):
+    """Of its own pitch and lamp it is told what it has and what it shall have: they differ by nothing, whatever they are."""
+    w, light, view = torch.randn(3, 8), torch.rand(3, 4), torch.rand(3, 6)
+
+    def far(light: torch.Tensor, view: torch.Tensor) -> torch.Tensor:
+        return (moves(w, light, view, (light, view)) - w).square().mean()
+
+    a, b = light.clone().requires_grad_(), view.clone().requires_grad_()
+    found = torch.cat(torch.autograd.grad(far(a, b), (a, b)), 1)
+    for i in range(10):
+        step = torch.zeros(3, 10)
+        step[0, i] = 1e-2
+        with torch.no_grad():
+            up, down = (float(far(light + s * step[:, :4], view + s * step[:, 4:])) for s in (1, -1))
+        assert float(found[0, i]) == pytest.approx((up - down) / 2e-2, rel=0.02, abs=0.02)
 
 
 def test_no_layer_of_a_found_face_is_turned(moves):
@@ -178,6 +194,17 @@ def test_no_layer_of_a_found_face_is_turned(moves):
         c = net(w, 2 * details)
     assert_close(a.picture, b.picture, rtol=0, atol=1e-4)
     assert float((a.picture - c.picture).abs().max()) > 1e-3
+
+
+def test_no_outline_is_too_large_and_what_does_not_go_together_is_refused():
+    net = G3D(replace(SMALL, prior=0.1, silhouette=1.0))
+    picture = torch.full((1, 3, 32, 32), 0.5)
+    picture[..., :2] = picture[..., -2:] = picture[..., :2, :] = -0.9
+    assert net.rounded(picture).isfinite().all()
+    with pytest.raises(UsageError, match="a code has 8 numbers"):
+        replace(SMALL, directions=9)
+    with pytest.raises(UsageError, match="aligned do not shift"):
+        LiftConfig(net=replace(SMALL, aligned=True))
 
 
 def test_aligned_views_neither_roll_nor_shift():

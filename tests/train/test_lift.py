@@ -247,13 +247,13 @@ def test_codes_are_drawn_towards_the_mean_of_their_class():
 
 def test_what_a_mirror_changes_is_found_in_the_codes_of_a_teacher_before_any_training():
     """A shipped teacher of heads, never told of views or lights: two directions hold a good part of all that is unlike in two halves of its
-    pictures, and as many others next to nothing. test_shipped says that they turn and light the head."""
+    pictures, and as many others next to nothing."""
     G2D = Teacher.open(checkpoint.shipped("clay-head-64")).G2D
-    centre = code_statistics(G2D)[0][0]
-    found = asymmetries(G2D, centre, 2, 0.7)
+    mean = code_statistics(G2D)[0]
+    centre, found = mean[0], asymmetries(G2D, mean, 2, 0.7)
     assert_close(found.even @ found.even, found.even, rtol=0, atol=1e-3)
     assert_close(found.odd @ found.even, torch.zeros(2, 128), rtol=0, atol=1e-2)
-    again = asymmetries(G2D, centre, 2, 0.7)
+    again = asymmetries(G2D, mean, 2, 0.7)
     assert torch.equal(again.even, found.even) and torch.equal(again.odd, found.odd)
     torch.manual_seed(1)
     w = G2D.mapping(torch.randn(96, 128), None)[:, 0]

@@ -39,7 +39,7 @@ LIFTERS = {
 NAMES = PAINTERS | LIFTERS
 MAIN = ("digan", "liftedgan")
 """Trained with every seed; the others with the first."""
-DRAWN = SEED + 5  # series of the data set: that of `clay-head-64`
+DRAWN = SEED + 5  # series of the data set
 HELD = SEED + 1  # series of the held-out heads: other identities than those of the data set
 METRICS = ("fid", "kid", "fd", "kd", "precision", "recall")
 

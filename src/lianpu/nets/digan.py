@@ -47,7 +47,7 @@ ODD, EVEN = (
     [2, 5, 6, 7],
     [0, 1, 3, 4, 8, 9],
 )  # of light and view in a row, those whose sign a mirror changes, and the others
-RIM = 0.04  # by which a head's outline stands before the ground
+RIM = 0.04  # by which an outline, found in the picture, stands before the ground: near the axis that heads turn about
 LITTLE = 0.01  # of a direction M says at first
 STRIDE = 20.0  # by which M moves it faster than Adam does at the learning rate of the rest
 BORDER_COLUMNS = 2  # to the left and right, whose depth is the background's
@@ -149,8 +149,8 @@ class Moves(nn.Module):
     """M as few directions of the code (in neither paper): who the face is need not pass through a network, and a short run finds them.
 
     What a mirror changes of a picture, the side to which a face is turned and the side that its light comes from, is a few directions of
-    a StyleGAN2's code (`train.lift.asymmetries`). All of it that is in w is taken away, and what is asked for is put in its place; `level`
-    takes away what these directions, which are straight, have left. The rest, up and down and how much light, moves along free directions
+    a StyleGAN2's code (`train.lift.asymmetries`). What w has of them is taken away, and what is asked for is put in its place; `level`
+    takes away what they, being straight, leave of a turn. The rest, up and down and how much light, moves along free directions
     by what is asked for less what w has.
     """
 
@@ -174,9 +174,14 @@ class Moves(nn.Module):
         nn.init.zeros_(self.other.weight)
 
     def forward(self, w: Tensor, light: Tensor, view: Tensor, own: tuple[Tensor, Tensor]) -> Tensor:
-        """w (n, w_dim), raw light (n, 4), raw view (n, 6) -> w' (n, w_dim). own: light and view of w, which do not learn from it."""
-        asked, has = torch.cat([light, view], 1), torch.cat(own, 1).detach()
-        aside, other = self.aside(asked[:, ODD]) @ self.odd, self.other((asked - has)[:, EVEN])
+        """w (n, w_dim), raw light (n, 4), raw view (n, 6) -> w' (n, w_dim). own: light and view of w.
+
+        Gradients reach what is asked for to a side. The rest counts by what is asked for beyond what w has, both of which DV and DL may
+        have said: no gradient reaches that.
+        """
+        asked = torch.cat([light, view], 1)
+        beyond = (asked - torch.cat(own, 1)).detach()
+        aside, other = self.aside(asked[:, ODD]) @ self.odd, self.other(beyond[:, EVEN])
         return self.front(w).detach() + STRIDE * (aside + other)
 
     def front(self, w: Tensor) -> Tensor:
@@ -368,7 +373,7 @@ class G3D(nn.Module):
         body = silhouette.matte(pictures.clamp(-1, 1))
         bell = bump(self.config.resolution).to(body) * self.config.prior
         bulge = body[:, 0] * (RIM + bell) + silhouette.inflate(body)[:, 0] * self.config.silhouette
-        return raw(camera.BORDER - bulge)
+        return raw(camera.BORDER - bulge.clamp(max=camera.BORDER - camera.NEAR - 0.005))
 
     def look(self, face: Face, view: Tensor, light: Tensor, *, mirrored: bool = False) -> views.Seen:
         """R(A, S, T, V, L)."""

@@ -35,9 +35,9 @@ def matte(pictures: Tensor) -> Tensor:
     climbed = F.pad(torch.full_like(far, torch.inf), (1, 1, 1, 0), value=-torch.inf)
     climbed = F.pad(climbed, (0, 0, 0, 1), value=torch.inf)  # from below no way leads in
     inner = climbed[..., 1:-1, 1:-1]
-    for _ in range(far.shape[-2] * far.shape[-1]):  # a way is no longer
+    for step in range(far.shape[-2] * far.shape[-1]):  # a way is no longer
         after = torch.maximum(far, -F.max_pool2d(-climbed, 3, 1))
-        if after.is_meta or torch.equal(after, inner):
+        if after.is_meta or (step % 16 == 15 and torch.equal(after, inner)):  # to look is to wait for the device
             break
         inner.copy_(after)
     return ((inner - FAINT) / (CLEAR - FAINT)).clamp(0, 1)

@@ -72,7 +72,7 @@ class LiftTask(nn.Module):
         self.requires_grad_(False)
         if isinstance(M := self.G3D.M, Moves):
             M.centre.copy_(mean.mean(0))
-            for name, x in asymmetries(G2D, M.centre, config.net.directions, config.truncation)._asdict().items():
+            for name, x in asymmetries(G2D, mean, config.net.directions, config.truncation)._asdict().items():
                 getattr(M, name).copy_(x)
         else:
             last = M.joined[-1]
@@ -168,7 +168,7 @@ class LiftTask(nn.Module):
         return losses.parameter_cycle(other.light, L, other.view, V)
 
     def fronts(self, w: Tensor) -> Tensor:
-        """I_w0 (n, 3, h, w), from which M's front learns."""
+        """The teacher's pictures (n, 3, h, w) of M's front, which learns from them."""
         assert isinstance(self.G3D.M, Moves)
         return paint(self.G2D, self.G3D.M.front(w))[0]
 
@@ -231,7 +231,7 @@ class Otherwise:
 
     @cached_property
     def alone(self) -> tuple[Tensor, Tensor]:
-        """Whether a face is only turned, and whether it is only lit otherwise, (n, 1) each."""
+        """Whether a face is only turned, beside w0, and whether it is only lit otherwise, (n, 1) each."""
         u = self.draw.uniform("apart", self.task.rows)[:, None] * 2
         share = self.task.config.apart
         return u < share, u > 2 - share
@@ -325,18 +325,19 @@ class Asymmetries(NamedTuple):
 
 
 @torch.no_grad()
-def asymmetries(G2D: Generator, centre: Tensor, count: int, truncation: float) -> Asymmetries:
-    """The `count` directions of w that change most of what is unlike in a picture and its mirror image.
+def asymmetries(G2D: Generator, mean: Tensor, count: int, truncation: float) -> Asymmetries:
+    """The `count` directions of w that change most of what is unlike in a picture and its mirror image. mean: as `code_statistics` has it.
 
     The odd halves of pictures, (I - mirror I) / 2, are regressed on their codes, whitened; the directions are the first singular vectors of
     that map. Codes are not isotropic: what is taken away and what is moved along is what codes have of a direction on average.
     """
-    net = G2D.config
-    if centre.is_meta:
-        return Asymmetries(centre.new_zeros(net.w_dim, net.w_dim), centre.new_zeros(count, net.w_dim))
+    net, centre = G2D.config, mean.mean(0)
+    if mean.is_meta:
+        return Asymmetries(mean.new_zeros(net.w_dim, net.w_dim), mean.new_zeros(count, net.w_dim))
     draw = generator("asymmetries of a teacher")
-    w = torch.cat([_codes(G2D, SPREAD // max(net.classes, 1), label, draw) for label in range(max(net.classes, 1))])
-    d = (w[torch.randperm(len(w), generator=draw)] - centre) * (truncation or 1)
+    parts = [torch.lerp(m, _codes(G2D, SPREAD // len(mean), c, draw), truncation or 1.0) for c, m in enumerate(mean)]
+    d = torch.cat(parts) - centre
+    d = d[torch.randperm(len(d), generator=draw).to(d.device)]
     variance, axes = torch.linalg.eigh(torch.cov(d.T.double()))
     some = variance > variance[-1] * LEAST
     out, back = (axes[:, some] * variance[some].sqrt()).to(d), (axes[:, some] / variance[some].sqrt()).to(d)
@@ -346,7 +347,9 @@ def asymmetries(G2D: Generator, centre: Tensor, count: int, truncation: float) -
         odd.append((I - I.flip(-1)).flatten(1) / 2)
     change = torch.linalg.lstsq(few @ back, torch.cat(odd)).solution
     v = torch.linalg.svd(change, full_matrices=False).U[:, :count]
-    return Asymmetries(torch.eye(net.w_dim).to(d) - back @ v @ v.T @ out.T, (out @ v).T)
+    moves = (out @ v).T
+    largest = moves.gather(1, moves.abs().argmax(1, keepdim=True))  # its sign is every machine's own
+    return Asymmetries(torch.eye(net.w_dim).to(d) - back @ v @ v.T @ out.T, moves * largest.sign())
 
 
 def _codes(G2D: Generator, count: int, label: int, draw: torch.Generator) -> Tensor:

@@ -115,8 +115,10 @@ class LifterRun:
 
     @staticmethod
     def fine_tuning(config: LiftConfig, net: DiganConfig) -> LiftConfig:
-        """The moving average, which is good already, needs no ramp."""
-        return replace(config, net=net, ema_ramp=0.0)
+        """The moving average, which is good already, needs no ramp; what the model's networks have no use for is left out."""
+        front = config.weights.front if net.directions else 0.0
+        shift = 0.0 if net.aligned else config.shift
+        return replace(config, net=net, weights=replace(config.weights, front=front), shift=shift, ema_ramp=0.0)
 
     @staticmethod
     def fits(config: LiftConfig, source: Teacher, local: int, parent: Model | None) -> None:

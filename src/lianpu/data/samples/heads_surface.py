@@ -55,7 +55,7 @@ WEATHERED = Wear(
     {"none": 0.5, "flesh": 0.2, "white": 0.1, "lacquer": 0.12, "blue": 0.08}, (0.3, 0.8), (0.05, 0.55),
 )  # fmt: skip
 CLEAN = Wear((0.012, 0.01, 0.03), (0.03, 0.015), 0.01, 1.5, (0.1, 0.7), {"none": 1.0}, (0.5, 0.9), (0.02, 0.12))
-"""As in a restorer's portrait: spots and torn coats are gone, so that what is dark is shadow."""
+"""As after a restorer's hands: spots and torn coats are gone, and what is dark lies in hollows or is the hair's coat."""
 
 
 @dataclass(frozen=True)
