@@ -170,7 +170,7 @@ def perturbation(c, step: int = 0) -> Otherwise:
 
 
 def test_the_perturbation_turns_within_its_range_and_moves_the_face_back():
-    c = lifting(batch=256, yaw=40.0, pitch=10.0, shift=0.2, apart=0.0)
+    c = lifting(net=replace(lifting().net, aligned=False), batch=256, yaw=40.0, pitch=10.0, shift=0.2, apart=0.0)
     pitch, yaw, roll, x, y, z = (perturbation(c).view * 60).unbind(1)  # degrees, of the angles
     assert 35 < float(yaw.abs().max()) <= 40 and abs(float(yaw.mean())) < 4
     assert 8 < float(pitch.abs().max()) <= 10
@@ -197,7 +197,7 @@ def test_the_goals_of_both_halves_of_the_perturbation_stand_still():
 
 def test_turned_apart_from_lit():
     """Where one thing changes, what is seen of it is known: half of the faces keep their light in front, half are not turned."""
-    other = perturbation(lifting(batch=256, yaw=40.0, shift=0.2, apart=1.0, aside=0.6))
+    other = perturbation(lifting(batch=256, yaw=40.0, apart=1.0, aside=0.6))
     turned, lit = (x[:, 0] for x in other.alone)
     assert torch.equal(turned, ~lit) and 0.4 < float(lit.float().mean()) < 0.6
     assert not other.view[lit].any() and (other.view[turned, 1] != 0).all()
