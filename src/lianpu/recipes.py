@@ -195,6 +195,9 @@ _OF_CATS = LiftWeights(idt=0.0, rega=0.005, style=0.1)
 """Shi et al. 2021's code for cats: no network knows them by their faces."""
 
 _LIFT_COST = {"digan": "AMD EPYC, one thread: 18 faces a second; 12 kimg take 11 minutes"}
+_LIFT_SCORE = {
+    "digan": "one seed, 48 held-out portraits: yaw correlates by 0.95, SIDE 0.012, MAD 25.8 degrees; a gradient was mended since"
+}
 _LIFT_SAY = {
     "digan": "DIGAN: a StyleGAN2 lifted to faces with a shape (Yan et al. 2024)",
     "liftedgan": "LiftedGAN: the same with MLPs and full convolutions (Shi et al. 2021)",
@@ -275,6 +278,7 @@ RECIPES: dict[str, Recipe] = {
                 f"{_LIFT_SAY[row]}; --teacher a 64 px model; for a CPU.",
                 config,
                 _LIFT_COST.get(row, "not measured"),
+                _LIFT_SCORE.get(row, "not measured"),
             )
             for row, config in _lifters(_TINY_LIFT).items()
         ),

@@ -333,6 +333,7 @@ class G3D(nn.Module):
     """The student: all that is learnt."""
 
     start: Tensor | None
+    bulge: Tensor
     gauge: Tensor | None
 
     def __init__(self, config: DiganConfig) -> None:
@@ -343,6 +344,7 @@ class G3D(nn.Module):
         self.M = Moves(config) if config.directions else M(config)
         start = bell(config.resolution, config.prior) if config.prior else None
         self.register_buffer("start", start, persistent=False)
+        self.register_buffer("bulge", bump(config.resolution) * config.prior, persistent=False)
         self.register_buffer("gauge", None if start is None else gauge(start), persistent=False)
 
     def forward(self, w: Tensor, G2D: Generator, details: Tensor | None = None) -> Face:
@@ -371,8 +373,7 @@ class G3D(nn.Module):
     def rounded(self, pictures: Tensor) -> Tensor:
         """The raw depth (n, h, w) that shapes of pictures start from: the bell, on what their outlines say."""
         body = silhouette.matte(pictures.clamp(-1, 1))
-        bell = bump(self.config.resolution).to(body) * self.config.prior
-        bulge = body[:, 0] * (RIM + bell) + silhouette.inflate(body)[:, 0] * self.config.silhouette
+        bulge = body[:, 0] * (RIM + self.bulge) + silhouette.inflate(body)[:, 0] * self.config.silhouette
         return raw(camera.BORDER - bulge.clamp(max=camera.BORDER - camera.NEAR - 0.005))
 
     def look(self, face: Face, view: Tensor, light: Tensor, *, mirrored: bool = False) -> views.Seen:

@@ -31,11 +31,8 @@ __all__ = ["Asymmetries", "LiftTask", "asymmetries", "code_statistics"]
 
 BETAS = (0.9, 0.999)  # Adam's, as Shi et al. 2021 have them
 CODES = 50_000  # of which the mean and deviation of w are taken, as there
-SPREAD, PAINTED, COARSE = (
-    20_000,
-    2560,
-    16,
-)  # codes that asymmetries are found in, those that are painted, and the side of their pictures
+SPREAD = 20_000  # codes that asymmetries are found in
+PAINTED, COARSE = 2560, 16  # those of them that are painted, and the side of their pictures
 LEAST = 1e-6  # of the largest variance of codes: a direction in which they vary less is none
 DETAIL = (
     4 * math.sqrt(2) / 256

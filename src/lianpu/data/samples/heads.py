@@ -43,12 +43,9 @@ __all__ = ["LARGEST", "SMALLEST", "Drawn", "Head", "Seen", "draw", "head", "read
 SMALLEST, LARGEST = 16, 1024  # pixels
 SCALE = 0.0465  # camera units to a decimetre: chin to crown is 0.11 of a frame 0.175 high
 DROP = 0.0065  # the eyes lie a little below the middle, for what is worn above
-PORTRAIT = (
-    1.22,
-    0.002,
-    0.7,
-    2,
-)  # of a portrait: its scale, what more it is lowered, how far aside its light stands, subpixels
+CLOSER, LOWER = 1.22, 0.002  # how much larger a portrait is, and what more it is lowered
+ASIDE, ASIDE_OF_PORTRAITS = 0.85, 0.7  # most by which a light stands to a side
+FINER, FINER_OF_PORTRAITS = 4, 2  # subpixels across a pixel
 DEPTHS = (0.8, 1.2)  # what levels 0 and 65535 of a depth file mean
 YAW, PITCH, ROLL = 45.0, 15.0, 8.0  # degrees
 FOLDERS = ("depth", "canonical", "normals", "albedo", "damage", "intact", "intact_depth")
@@ -110,7 +107,7 @@ class Head:
             depth = at.depth[0].numpy()
             normal = _unit(_interpolated(at, faces, turned)) * (depth < camera.EMPTY)[..., None]
 
-            finer = max(1, min(PORTRAIT[3] if self.portrait else 4, 512 // size))
+            finer = max(1, min(FINER_OF_PORTRAITS if self.portrait else FINER, 512 // size))
             wide = size * finer
             # the same frame, cut finer: pixel centres stay whole, so its corners do not lie where the camera's own do
             grow = finer * camera.focal(size) / camera.focal(wide)
@@ -180,7 +177,7 @@ def head(seed: int, identity: int, damaged: bool = False, *, portrait: bool = Fa
     dice = Dice(seed, identity, "head")
     shape = heads_shape.sculpt(dice)
     surface = heads_surface.finish(shape, dice, damaged, heads_surface.CLEAN if portrait else heads_surface.WEATHERED)
-    closer, lower = PORTRAIT[:2] if portrait else (1, 0)
+    closer, lower = (CLOSER, LOWER) if portrait else (1, 0)
     scale, drop = SCALE * closer, DROP * closer + lower
     points = np.stack([surface.points[:, 0], -surface.points[:, 1], -surface.points[:, 2]], 1) * scale + [0, drop, 1]
     triangles = np.concatenate([shape.quads[:, [0, 1, 2]], shape.quads[:, [0, 2, 3]]])
@@ -254,7 +251,7 @@ def _circumstances(seed: int, index: int, portrait: bool = False) -> tuple[list[
         view = [view[0] * 0.5, view[1], 0.0, 0.0, 0.0, 0.0]
     ambient, diffuse = dice("ambient", 0.18, 0.46), dice("diffuse", 0.62, 1.0)
     turn = math.pi * (2 * dice.unit("light.turn") - 1)
-    most = PORTRAIT[2] if portrait else 0.85
+    most = ASIDE_OF_PORTRAITS if portrait else ASIDE
     aside, above = most * math.sin(turn) * dice.unit("light.aside") ** 0.5, dice("light.above", -1.0, 0.25)
     light = [2 * ambient - 1, 2 * diffuse - 1, aside, above]
     tone = dice.pick("ground", {"dark": 0.6, "middle": 0.25, "light": 0.15})
