@@ -79,19 +79,21 @@ def test_cocosnet_looks_at_the_right_place():
 
 
 def test_the_teacher_turns_its_heads_as_far_as_those_it_learnt_from():
-    """Yaw is read from 16 x 16 pixels by ridge regression on drawn heads. Two teachers that could not be lifted had 0.71 and 0.47."""
+    """Yaw is read from 16 x 16 pixels by ridge regression on drawn heads, and what is read in made heads deviates as in others drawn. The
+    same teacher has 0.85 of it, truncated to 0.6 0.77."""
 
     def small(picture: np.ndarray) -> np.ndarray:
         grey = picture.astype(float).mean(-1).reshape(16, 4, 16, 4).mean((1, 3)).ravel()
         return (grey - grey.mean()) / grey.std()
 
-    drawn = [heads.draw(SERIES, i, SIZE) for i in range(160)]
+    drawn = [heads.draw(SERIES, i, SIZE, portrait=True) for i in range(160)]
     yaw = np.array([head.label["view"][1] for head in drawn])
     both = np.stack([[small(head.seen.picture), small(head.seen.picture[:, ::-1])] for head in drawn])
     known, its = both[:120].reshape(240, -1), np.stack([yaw, -yaw], 1)[:120].ravel()
     reader = np.linalg.solve(known.T @ known + 50 * np.eye(known.shape[1]), known.T @ its)
-    assert np.corrcoef(both[120:, 0] @ reader, yaw[120:])[0, 1] > 0.8
+    drawn_yaw = both[120:, 0] @ reader
+    assert np.corrcoef(drawn_yaw, yaw[120:])[0, 1] > 0.8
     painter = Painter("clay-head-64")
     subjects = painter.subjects(96, seed=0, truncation=1.0)
     made = np.stack([small(painter.paint(subject)) for subject in subjects]) @ reader
-    assert made.std() > 0.8 * yaw.std()
+    assert made.std() > 0.8 * drawn_yaw.std()
