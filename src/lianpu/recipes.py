@@ -263,10 +263,11 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             "tiny-64-heads-teacher",
-            "StyleGAN2 on clay heads, to be lifted; 64 px, for a CPU with patience; on `data sample heads --seed 5 --n 8000 --views 4 --damage 0 "
-            "--portrait --size 64`.",
+            "StyleGAN2 on clay heads, to be lifted; 64 px, for a CPU with patience; on "
+            "`data sample heads --seed 5 --n 8000 --views 4 --damage 0 --portrait --size 64`.",
             _HEADS_64,
-            "AMD EPYC, one thread: 135 pictures a second at 16 px, 92 to 105 at 32, 63 at 64; its 700 kimg took two processes two and a half hours",
+            "AMD EPYC, one thread: 135 pictures a second at 16 px, 92 to 105 at 32, 63 at 64; "
+            "its 700 kimg took two processes two and a half hours",
             "shipped as clay-head-64: 42 of 42 look like heads, and turn (`tests/test_shipped.py`)",
         ),
         *(
