@@ -815,6 +815,7 @@ def experiment(
     seeds: list[int] | None = None,
     few: list[int] | None = None,
     data: Path | None = None,
+    teacher: str | None = None,
     device: str = "auto",
     jobs: int | None = None,
     minutes: float | None = None,
@@ -823,7 +824,7 @@ def experiment(
     report: Reporter,
 ) -> dict[str, Any]:
     """A paper (yan2023 or digan2024) repeated in `folder`, or gone on with; returns the plan: with predicted times for `dry_run`, else with
-    states. few: training originals of yan2023's few-shot runs.
+    states. few: training originals of yan2023's few-shot runs. teacher: a model that digan2024 lifts instead of training one.
 
     The page, its CSV and JSON, in English and Chinese, are written anew after each finished stage. jobs: processes at once; by default
     one for each core on a CPU, one on a GPU.
@@ -836,8 +837,10 @@ def experiment(
 
     if paper == "digan2024" and few is not None:
         raise UsageError("digan2024 has no few-shot runs.", fix="Leave --few-shot away.")
+    if paper == "yan2023" and teacher is not None:
+        raise UsageError("yan2023 has no teacher.", fix="Leave --teacher away.")
     module = base.module_of(paper)
-    options = {"few": few} if paper == "yan2023" else {}
+    options: dict[str, Any] = {"few": few} if paper == "yan2023" else {"teacher": teacher}
     run = module.create(
         folder, scale, rows=rows or (), seeds=seeds or (), data=data, device=device, force=force or dry_run, **options
     )

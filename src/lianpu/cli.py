@@ -794,6 +794,7 @@ def experiment(
     seeds: Annotated[list[int] | None, Parameter(consume_multiple=True, negative=())] = None,
     few_shot: Annotated[list[int] | None, Parameter(consume_multiple=True, negative="--no-few-shot")] = None,
     data: Path | None = None,
+    teacher: str | None = None,
     jobs: int | None = None,
     minutes: float | None = None,
     force: Annotated[bool, Flag] = False,
@@ -824,6 +825,8 @@ def experiment(
         yan2023: training originals of the few-shot runs: --few-shot 50 100 300; --no-few-shot for none.
     data
         Your own data set with a test split, instead of masks or heads drawn from rules.
+    teacher
+        digan2024: a model to lift (a name or a folder), instead of training one first: --teacher clay-head-64
     jobs
         Processes at once; one for each core by default, one on a GPU.
     minutes
@@ -848,6 +851,7 @@ def experiment(
         seeds=seeds,
         few=few_shot,
         data=data,
+        teacher=teacher,
         device=device,
         jobs=jobs,
         minutes=minutes,

@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from lianpu.errors import DataError, ModelError, UsageError, did_you_mean
 from lianpu.export import mesh, video
 from lianpu.nets import features, mtcnn
 from lianpu.nets.digan import Digan, Face
-from lianpu.render import camera, frames, surface
+from lianpu.render import camera, frames, layers, surface
+from lianpu.render.layers import Layers
 
 __all__ = ["MAPS", "Lamp", "Lifted", "Lifter", "Wanted", "again", "kept", "yaws_of"]
 
@@ -111,6 +113,8 @@ class Lifted:
     facts: dict[str, Any]
     """What its files say of it."""
     photograph: bool = False
+    layered: bool = False
+    """Whether the head was cut out of its ground, before which it turns."""
 
     @property
     def size(self) -> int:
@@ -121,42 +125,80 @@ class Lifted:
         """Pixels of its pictures where nobody says how many: four times the model's, up to 256."""
         return max(self.size, min(4 * self.size, 256))
 
+    @cached_property
+    def layers(self) -> Layers | None:
+        """The head and its ground apart; None where one mesh is both."""
+        f = self.face
+        return layers.split(f.picture, f.depth, f.albedo) if self.layered else None
+
+    @property
+    def depth(self) -> Tensor:
+        """(1, h, w): of the mesh that is drawn."""
+        return self.layers.depth if self.layers else self.face.depth
+
+    @property
+    def albedo(self) -> Tensor:
+        """(1, 3, h, w): of the mesh that is drawn."""
+        return self.layers.albedo if self.layers else self.face.albedo
+
     @property
     def head(self) -> Tensor:
         """(h, w) bool: the pixels that belong to the head, not to the ground."""
-        return self.face.depth[0] < camera.GROUND
+        return self.layers.cover[0, 0] > 0.5 if self.layers else self.face.depth[0] < camera.GROUND
 
-    def lit(self, lamp: Lamp | None) -> Tensor:
-        """The face from the front in a light, (1, 3, h, w); in its own by default."""
-        return surface.relight(self.face.albedo, self.shading(lamp))
+    @property
+    def normals(self) -> Tensor:
+        """(1, 3, h, w): of what is lit."""
+        return self.layers.normals if self.layers else surface.normals(self.face.depth)
 
-    def shading(self, lamp: Lamp | None) -> Tensor:
-        light = self.face.light if lamp is None else lamp.raw(self.face.light)
-        return surface.shading(surface.normals(self.face.depth), surface.light(light))
+    def light(self, lamp: Lamp | None) -> surface.Light:
+        """The light of a lamp; the face's own by default."""
+        return surface.light(self.face.light if lamp is None else lamp.raw(self.face.light))
+
+    def lit(self, light: surface.Light) -> Tensor:
+        """The face from the front in a light, (1, 3, h, w)."""
+        return surface.relight(self.albedo, surface.shading(self.normals, light))
 
     @torch.no_grad()
     def seen(
         self, yaws: Sequence[float], pitch: float = 0.0, roll: float = 0.0, lamp: Lamp | None = None, size: int = 0
     ) -> Iterator[np.ndarray]:
         """The face at each yaw, degrees: uint8 (size, size, 3), by default `shown` pixels wide."""
-        f = self.face
-        return frames.turned(
-            f.depth, self.lit(lamp), f.transform, yaws, pitch=pitch, roll=roll, size=size or self.shown
-        )
+        return self.turned(yaws, self.light(lamp), size or self.shown, pitch=pitch, roll=roll)
+
+    @torch.no_grad()
+    def turned(
+        self, yaws: Sequence[float], light: surface.Light, size: int, *, pitch: float = 0.0, roll: float = 0.0
+    ) -> Iterator[np.ndarray]:
+        """The same in any light, which turns with the face."""
+        picture, T, ground = self.lit(light), self.face.transform, None
+        if self.layers:
+            picture, T, ground = torch.cat([picture, self.layers.cover], 1), None, self.layers.ground
+        return frames.turned(self.depth, picture, T, yaws, pitch=pitch, roll=roll, size=size, ground=ground)
+
+    def relit(self, angles: Sequence[float], size: int = 0) -> Iterator[np.ndarray]:
+        """The face from the front in light from each angle, degrees, positive from the right."""
+        f, apart, size = self.face, self.layers, size or self.shown
+        if apart is None:
+            return frames.relit(f.depth, f.albedo, f.transform, angles, size=size)
+        return frames.relit(
+            apart.depth, apart.albedo, None, angles, size=size, normals=apart.normals, cover=apart.cover, ground=apart.ground
+        )  # fmt: skip
 
     @torch.no_grad()
     def maps(self, names: Sequence[str], lamp: Lamp | None = None) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """{name: (numbers, picture)}: depth (h, w) in the renderer's lengths, normals (h, w, 3) with x right, y down, z to the viewer,
         albedo (h, w, 3), shading (h, w) and what moves with the head (h, w), each float32, and a picture uint8 (h, w, 3) of it.
         """
-        f, shading = self.face, self.shading(lamp)
+        f = self.face
         normals = surface.normals(f.depth)
+        shading = surface.shading(normals, self.light(lamp))
         numbers = {
-            "depth": f.depth[0], "normal": normals[0].permute(1, 2, 0), "albedo": f.albedo[0].permute(1, 2, 0) / 2 + 0.5,
+            "depth": f.depth[0], "normal": normals[0].permute(1, 2, 0), "albedo": self.albedo[0].permute(1, 2, 0) / 2 + 0.5,
             "shading": shading[0, 0], "transform": f.transform[0, 0],
         }  # fmt: skip
         pictures = {
-            "depth": frames.depth_picture(f.depth), "normal": frames.normal_picture(normals), "albedo": f.albedo,
+            "depth": frames.depth_picture(f.depth), "normal": frames.normal_picture(normals), "albedo": self.albedo,
             "shading": frames.shading_picture(shading), "transform": (2 * f.transform - 1).expand(-1, 3, -1, -1),
         }  # fmt: skip
         return {name: (numbers[name].float().cpu().numpy(), images.to_uint8(pictures[name])[0]) for name in names}
@@ -164,13 +206,14 @@ class Lifted:
     @torch.no_grad()
     def mesh(self, lamp: Lamp | None = None) -> mesh.Mesh:
         """The head without its ground, in its own paint: shading is the viewer's work. A lamp paints its light on."""
-        texture = self.face.albedo if lamp is None else self.lit(lamp)
-        return mesh.of_depth(self.face.depth[0], texture[0].clamp(-1, 1), keep=self.head)
+        texture = self.albedo if lamp is None else self.lit(self.light(lamp))
+        return mesh.of_depth(self.depth[0], texture[0].clamp(-1, 1), keep=self.head)
 
     def keep(self, path: Path) -> None:
         """Writes the face to a file that `kept` reads: a photograph need not be looked for again."""
         about = {
             "name": self.name, "source": self.source, "model": self.model, "facts": self.facts, "photograph": self.photograph,
+            "layered": self.layered,
         }  # fmt: skip
         tensors = {name: each.cpu().contiguous() for name, each in self.face._asdict().items()}
         files.atomic_write(path, save(tensors, {"lianpu": json.dumps(about, ensure_ascii=False)}))
@@ -327,8 +370,7 @@ class Wanted:
             turned = frames.swing(TRAINED, FRAMES)
             film(self.turntable, lifted.seen(turned, self.pitch, self.roll, self.lamp, self.size))
         if self.relight is not None:
-            f, size = lifted.face, self.size or max(lifted.size, 256)
-            film(self.relight, frames.relit(f.depth, f.albedo, f.transform, frames.swing(60, FRAMES), size=size))
+            film(self.relight, lifted.relit(frames.swing(60, FRAMES), self.size))
         return written + self._films
 
 
@@ -348,6 +390,11 @@ class Lifter:
     @property
     def resolution(self) -> int:
         return self.network.config.resolution
+
+    @property
+    def _layered(self) -> bool:
+        """Whether its heads have outlines to be cut out by."""
+        return self.network.config.silhouette > 0
 
     @torch.no_grad()
     def of_seed(self, seed: int, *, label: str | None = None, truncation: float = 0.7) -> Lifted:
@@ -450,4 +497,4 @@ class Lifter:
         model = {"name": self.name, "kind": self.model.kind, "sha256": self.model.sha256, "recipe": self.model.recipe}
         data = provenance.material(self.model.data)
         known = {"verb": "lift", "model": model, "data": data, "device": self.device.type, **facts}
-        return Lifted(name, face, source, f"{self.name} {self.model.sha256[:16]}", known, photograph)
+        return Lifted(name, face, source, f"{self.name} {self.model.sha256[:16]}", known, photograph, self._layered)

@@ -9,7 +9,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -67,7 +67,11 @@ class Paper:
             )
             raise DataError(f"{other}.", str(folder), f"lianpu experiment {cls.NAME}, with an --out of its own.")
         try:
-            kept = {f.name: values[f.name] for f in fields(cls) if f.name not in ("folder", "scale")}
+            kept = {
+                f.name: values[f.name]
+                for f in fields(cls)
+                if f.name not in ("folder", "scale") and (f.name in values or f.default is MISSING)
+            }
             plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}
             return cls(folder, config.from_dict(cls.SCALE, values["scale"]), **plain)
         except (KeyError, TypeError, LianpuError) as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,7 +17,7 @@ from lianpu import __version__, checkpoint
 from lianpu.data import build, records
 from lianpu.data.folder import Folder
 from lianpu.data.samples import heads
-from lianpu.errors import UsageError
+from lianpu.errors import ModelError, UsageError
 from lianpu.experiments import base
 from lianpu.experiments.base import SEED, Paper, embedders, extractors, portable, read, rulers
 from lianpu.experiments.claims import Look, Measured, judge
@@ -40,6 +40,7 @@ NAMES = PAINTERS | LIFTERS
 MAIN = ("digan", "liftedgan")
 """Trained with every seed; the others with the first."""
 DRAWN = SEED + 5  # series of the data set
+UNSEEN = SEED + 6  # the same beside a teacher that was given: it was shown other pictures, maybe of DRAWN
 HELD = SEED + 1  # series of the held-out heads: other identities than those of the data set
 METRICS = ("fid", "kid", "fd", "kd", "precision", "recall")
 
@@ -91,7 +92,7 @@ SCALES: dict[str, Scale] = {
     for s in (
         Scale(
             "tiny", "64 px, 700 kimg a teacher, 12 kimg a lifter, three seeds; about a night on two CPU cores", "tiny-64", "tiny-64-heads",
-            "tiny-64-heads-teacher", 700, 12, 8000,
+            "tiny-64-heads-teacher", 700, 12, 8000, held=100, turned=100, steps=250,
         ),
         Scale(
             "paper", "256 px as the recipes say; needs CUDA", "digan2024", "yan2023", "digan2024-celeba-teacher", 25000, 240, 20000,
@@ -116,6 +117,9 @@ class Digan2024(Paper):
     NAME: ClassVar[str] = "digan2024"
     SCALE: ClassVar[type] = Scale
 
+    given: str = ""
+    """A model that is the teacher; without it one is trained."""
+
     # ------------------------------------------------------------------------------------------------------- the plan
 
     def called(self, row: str) -> str:
@@ -133,15 +137,19 @@ class Digan2024(Paper):
         found = [
             Stage("data", "data"),
             Stage("evaluate-real", "evaluate", ("data",), {"row": "real"}),
-            *self._pair("teacher", SEED, ("data",)),
         ]
+        teacher = self._pair("teacher", SEED, ("data",))
+        if self.given:
+            teacher = [replace(teacher[1], needs=("evaluate-real",))]
+        taught = () if self.given else (teacher[0].name,)
+        found += teacher
         if not self.own_data and self._lifters:
-            found.append(Stage("codes", "codes", ("data", "train-teacher-seed0")))
+            found.append(Stage("codes", "codes", ("data", *taught)))
         first, *others = self.seeds
         for seed in (first, *others):
             for row in self._lifters:
                 if row in MAIN or seed == first:
-                    found += self._pair(row, seed, ("train-teacher-seed0",))
+                    found += self._pair(row, seed, taught or ("data",))
         for row in self.rows:
             if row in PAINTERS and row != "teacher":
                 found += self._pair(row, SEED, ("data",))
@@ -168,7 +176,16 @@ class Digan2024(Paper):
 
     @property
     def _teacher(self) -> Path:
+        if self.given:
+            return checkpoint.find_model(self.given)
         return self.folder / "runs" / f"teacher-seed{SEED}" / "model"
+
+    def model(self, stage: Stage) -> Path:
+        """Where what a row has learnt lies."""
+        return self._teacher if self._is_given(stage) else self.run(stage) / "model"
+
+    def _is_given(self, stage: Stage) -> bool:
+        return bool(self.given) and stage.facts["row"] == "teacher"
 
     @property
     def resolution(self) -> int:
@@ -187,6 +204,9 @@ class Digan2024(Paper):
         teacher = read(self._teacher / "model.json") or {}
         return bool(teacher) and model.get("teacher", {}).get("sha256") == teacher.get("sha256")
 
+    def weights_of(self, stage: Stage) -> str:
+        return checkpoint.read_model(self._teacher).sha256 if self._is_given(stage) else super().weights_of(stage)
+
     def done(self, stage: Stage) -> bool:
         if not super().done(stage):
             return False
@@ -197,16 +217,16 @@ class Digan2024(Paper):
     def inputs(self, stage: Stage) -> dict[str, Any]:
         s = self.scale
         if stage.name == "data":
-            made = None if self.own_data else {"heads": s.heads, "held": s.held, "test": s.test}
+            made = None if self.own_data else {"heads": s.heads, "series": self._series, "held": s.held, "test": s.test}
             return {"own": self.own_data, "made": made, "size": self.resolution}
-        known: dict[str, Any] = {"data": records.read_info(self.data)["fingerprint"]}
         if stage.name == "codes":
             from lianpu.nets import features
 
             teacher = checkpoint.read_model(self._teacher).sha256
             compared = features.perceptual_name()
-            return {**known, "teacher": teacher, "held": s.held, "steps": s.steps, "features": compared}
-        known |= {
+            return {"teacher": teacher, "held": s.held, "series": HELD, "steps": s.steps, "features": compared}
+        known: dict[str, Any] = {
+            "data": records.read_info(self.data)["fingerprint"],
             "n": s.n,
             "turned": s.turned,
             "shown": s.shown,
@@ -256,10 +276,14 @@ class Digan2024(Paper):
         if not self.own_data:
             report.say(f"drawing {s.heads + 2 * s.held} pictures of heads at {size} px")
             heads.write(self.folder / "held", 2 * s.held, HELD, size, views=2, damage=0.0, portrait=True)
-            drawn = heads.write(self.folder / "drawn", s.heads, DRAWN, size, views=4, damage=0.0, portrait=True)
+            drawn = heads.write(self.folder / "drawn", s.heads, self._series, size, views=4, damage=0.0, portrait=True)
             build.build([drawn], self.data, size=size, test=s.test, seed=SEED)
         held = None if self.own_data else {"heads": s.held, "pictures": 2 * s.held}
         return {**self.data_facts(size), "held": held}
+
+    @property
+    def _series(self) -> int:
+        return UNSEEN if self.given else DRAWN
 
     @property
     def _truth(self) -> heads.Truth:
@@ -307,13 +331,13 @@ class Digan2024(Paper):
         elif row in PAINTERS:
             from lianpu.painter import Painter
 
-            pictures = sources.painted(Painter(self.run(stage) / "model", device), s.n, seed=SEED, truncation=1.0)
+            pictures = sources.painted(Painter(self.model(stage), device), s.n, seed=SEED, truncation=1.0)
             self.sheet(figure, [pictures.read(i) for i in range(min(24, len(pictures)))], stage)
         else:
             from lianpu.experiments import lifting
             from lianpu.lifter import Lifter
 
-            network = Lifter(self.run(stage) / "model", device).network
+            network = Lifter(self.model(stage), device).network
             pictures = lifting.rendered(network, f"{row}-seed{stage.facts['seed']}", s.n)
             cells, columns = lifting.shown(network, s.shown)
             self.sheet(figure, cells, stage, columns)
@@ -331,7 +355,10 @@ class Digan2024(Paper):
             "figure": figure,
             **more,
         }
-        if row != "real":
+        if self._is_given(stage):
+            model = checkpoint.read_model(self._teacher)
+            facts["model"] = {"sha256": model.sha256, "images_seen": model.images_seen, "data": model.data}
+        elif row != "real":
             facts |= self.cost(stage)
         facts["seconds"] = round(time.monotonic() - began, 1)
         report.say(f"{stage.name}: {len(facts['rows'])} metric rows in {facts['seconds']:.0f} s")
@@ -388,10 +415,14 @@ def create(
     rows: Sequence[str] = (),
     seeds: Sequence[int] = (),
     data: Path | None = None,
+    teacher: str | None = None,
     device: str = "auto",
     force: bool = False,
 ) -> Digan2024:
-    """The experiment in `folder`: a new one, or the one that lies there, checked to be the same. The teacher is in every one."""
+    """The experiment in `folder`: a new one, or the one that lies there, checked to be the same. The teacher is in every one.
+
+    teacher: a model to lift, in place of one that is trained first.
+    """
     scale, device = base.settled(scale, SCALES, rows, NAMES, "Tables 1 to 3", device)
     wanted = Digan2024(
         folder,
@@ -401,11 +432,25 @@ def create(
         str(data.resolve()) if data else "",
         device,
     )
+    if teacher:
+        wanted = replace(wanted, given=_given(teacher, wanted.resolution))
     if data is not None:
         for split in ("train", "test"):
             Folder.open(data, split, wanted.resolution)
     base.checked(wanted, force)
     return wanted
+
+
+def _given(name: str, size: int) -> str:
+    """A model to lift, by the name of a shipped one or as a folder; ModelError for one that cannot be."""
+    folder = checkpoint.find_model(name)
+    model = checkpoint.read_model(folder)
+    if model.kind != "stylegan2" or model.config.get("resolution") != size:
+        found = f"a {model.kind} of {model.config.get('resolution', 'other')} px"
+        raise ModelError(
+            f"the teacher must be a stylegan2 of {size} px.", f"{folder.name} is {found}.", "--teacher clay-head-64"
+        )
+    return str(folder.resolve()) if Path(name).exists() else name
 
 
 def forecast(experiment: Digan2024, jobs: int, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
@@ -463,6 +508,7 @@ def summary(experiment: Digan2024) -> dict[str, Any]:
     return {
         **experiment.facts(),
         "own_data": Path(experiment.own_data).name,
+        "given": Path(experiment.given).name,
         "lianpu": __version__,
         "finished": not missing,
         "names": NAMES,

@@ -21,6 +21,7 @@ from lianpu.data.samples import heads
 from lianpu.data.samples.heads import Truth
 from lianpu.errors import DataError
 from lianpu.experiments import base
+from lianpu.lifter import Lifted
 from lianpu.metrics import bootstrap, geometry, identity, sources
 from lianpu.metrics.identity import Embedder
 from lianpu.metrics.sources import Source
@@ -31,8 +32,8 @@ from lianpu.nets.stylegan2 import Generator
 from lianpu.render import camera, frames, surface
 
 __all__ = [
-    "CHECKS", "Codes", "codes", "embedder", "found_codes", "geometry_suite", "identity_suite", "lit", "of_identity", "of_shape", "plain",
-    "rendered", "shown", "true_heads", "turning", "yardsticks",
+    "CHECKS", "Codes", "codes", "embedder", "found_codes", "geometry_suite", "identity_suite", "lifted_face", "lit", "of_identity",
+    "of_shape", "plain", "rendered", "shown", "true_heads", "turning", "yardsticks",
 ]  # fmt: skip
 
 Count = Callable[[int, int, str], object]
@@ -40,6 +41,7 @@ Count = Callable[[int, int, str], object]
 
 AT_ONCE = 16  # pictures that are found or lifted at once
 SEEN = "drawn heads as seen, found among the teacher's codes"
+LEGIBLE = 128  # pixels of a picture in a figure at least
 TURNED = 256  # pixels at which a face is turned for a photographic embedder, which finds none in small pictures
 UNSEEN = "undefined: no face was seen in any frontal view"
 KEYS = {"SIDE": "side", "MAD (degrees)": "mad", "yaw correlation": "yaw", "depth correlation": "depth"}
@@ -239,26 +241,29 @@ def rendered(network: Digan, name: str, count: int, truncation: float = 1.0) -> 
     return sources.made(name, names, network.config.resolution, make, note, facts)
 
 
+def lifted_face(network: Digan, seed: int, truncation: float) -> Lifted:
+    """The same as users get it: cut out of its ground where the model has outlines."""
+    face = new_face(network, seed, truncation)
+    return Lifted(f"seed{seed:06d}", face, f"seed {seed}", "", {}, layered=network.config.silhouette > 0)
+
+
 @torch.no_grad()
 def shown(network: Digan, count: int, truncation: float = 0.7) -> tuple[list[np.ndarray], int]:
     """New faces for a figure, and how many pictures a row has: the teacher's picture, the face from the front, at four yaws, its normals,
     its albedo, and in light from the left and from the right.
     """
+    size = max(network.config.resolution, LEGIBLE)
     pictures: list[np.ndarray] = []
     columns = 0
     for seed in range(count):
-        face = new_face(network, seed, truncation)
-        front, light = torch.zeros_like(face.view), frontal(face.light)
-        aside = (face.light.new_tensor([[-0.6, 0.6, x, -0.3]]) for x in (-1.0, 1.0))
-        cells = [
-            face.picture,
-            network.look(face, front, light).image,
-            *(network.look(face, camera.raw_view(yaw).to(front), light).image for yaw in (-40.0, -20.0, 20.0, 40.0)),
-            frames.normal_picture(surface.normals(face.depth)),
-            face.albedo,
-            *(network.look(face, front, one).image for one in aside),
-        ]
-        pictures += [images.to_uint8(cell)[0] for cell in cells]
+        lifted = lifted_face(network, seed, truncation)
+        face, light = lifted.face, surface.light(frontal(lifted.face.light))
+        aside = (surface.light(face.light.new_tensor([[-0.6, 0.6, x, -0.3]])) for x in (-1.0, 1.0))
+        maps = (face.picture, frames.normal_picture(surface.normals(face.depth)), face.albedo)
+        picture, normals, albedo = (images.resize(images.to_uint8(x)[0], size) for x in maps)
+        turned = lifted.turned([0, -40, -20, 20, 40], light, size)
+        cells = [picture, *turned, normals, albedo, *(next(lifted.turned([0], one, size)) for one in aside)]
+        pictures += cells
         columns = len(cells)
     return pictures, columns
 
@@ -266,14 +271,16 @@ def shown(network: Digan, count: int, truncation: float = 0.7) -> tuple[list[np.
 @torch.no_grad()
 def lit(network: Digan, count: int, truncation: float = 0.7) -> tuple[list[np.ndarray], int]:
     """New faces in light from seven directions, each with its shading below it, and how many pictures a row has."""
+    size = max(network.config.resolution, LEGIBLE)
     pictures: list[np.ndarray] = []
     angles = [-60, -40, -20, 0, 20, 40, 60]
     for seed in range(count):
-        face = new_face(network, seed, truncation)
-        normals = surface.normals(face.depth)
-        shades = [surface.shading(normals, frames.lamp(angle, 0.35, 0.75, face.depth)) for angle in angles]
-        rows = ([surface.relight(face.albedo, shade) for shade in shades], [frames.shading_picture(s) for s in shades])
-        pictures += [images.to_uint8(cell)[0] for row in rows for cell in row]
+        lifted = lifted_face(network, seed, truncation)
+        lamps = [frames.lamp(angle, 0.35, 0.75, lifted.face.depth) for angle in angles]
+        normals = surface.normals(lifted.face.depth)
+        shades = (frames.shading_picture(surface.shading(normals, lamp)) for lamp in lamps)
+        pictures += [next(lifted.turned([0], lamp, size)) for lamp in lamps]
+        pictures += [images.resize(images.to_uint8(shade)[0], size) for shade in shades]
     return pictures, len(angles)
 
 
@@ -341,17 +348,14 @@ def _kept(
 
 def turning(network: Digan, count: int, size: int, truncation: float = 0.7) -> Callable[[int, int], np.ndarray]:
     """What `identity.turned` asks for: new face i at a yaw, in the light that true heads are turned in."""
-    known = [new_face(network, seed, truncation) for seed in range(count)]
+    known = [lifted_face(network, seed, truncation) for seed in range(count)]
 
     @torch.no_grad()
     def show(i: int, yaw: int) -> np.ndarray:
-        face = known[i]
-        light = surface.light(face.light.new_tensor([identity.NEUTRAL]))
-        here = surface.carried(
-            light, camera.pose(camera.raw_view(yaw).to(face.view)).rotation.mT
-        )  # it stays, the head turns
-        lit = surface.relight(face.albedo, surface.shading(surface.normals(face.depth), here))
-        return next(frames.turned(face.depth, lit, face.transform, [yaw], size=size))
+        lifted = known[i]
+        light = surface.light(lifted.face.light.new_tensor([identity.NEUTRAL]))
+        rotation = camera.pose(camera.raw_view(yaw).to(lifted.face.view)).rotation
+        return next(lifted.turned([yaw], surface.carried(light, rotation.mT), size))  # the light stays, the head turns
 
     return show
 

@@ -26,14 +26,19 @@ def swing(limit: float, count: int) -> list[float]:
 
 @torch.no_grad()
 def still(
-    depth: Tensor, picture: Tensor, transform: Tensor | None, view: Tensor, *, size: int, ground: float = GROUND
+    depth: Tensor, picture: Tensor, transform: Tensor | None, view: Tensor, *, size: int, ground: Tensor | None = None
 ) -> np.ndarray:
     """One face, (1, h, h), (1, 3, s, s) and (1, 1, h, h), from one view: (size, size, 3) uint8 with soft outlines.
 
-    It is drawn with a pixel between any two, and each pixel takes in its neighbours.
+    It is drawn with a pixel between any two, and each pixel takes in its neighbours. ground: (1, 3, h, h), what is seen past it, with a
+    picture of four channels, the last of which says how much of each pixel is the face, in [0, 1].
     """
     seen = views.render(depth, picture, transform, view.to(depth), texture="inverse", size=2 * size - 1)
-    image = torch.where(seen.mask[:, None], seen.image, ground)
+    if ground is None:
+        image = torch.where(seen.mask[:, None], seen.image, GROUND)
+    else:
+        behind = F.interpolate(ground, size=seen.image.shape[-2:], mode="bilinear", align_corners=True)
+        image = torch.lerp(behind, seen.image[:, :3], seen.image[:, 3:] * seen.mask[:, None])
     row = image.new_tensor([0.25, 0.5, 0.25]).expand(3, 1, 1, 3)
     image = F.conv2d(F.pad(image, (1, 1, 0, 0), mode="replicate"), row, stride=(1, 2), groups=3)
     image = F.conv2d(F.pad(image, (0, 0, 1, 1), mode="replicate"), row.mT, stride=(2, 1), groups=3)
@@ -49,10 +54,12 @@ def turned(
     pitch: float = 0.0,
     roll: float = 0.0,
     size: int | None = None,
+    ground: Tensor | None = None,
 ) -> Iterator[np.ndarray]:
     """The face at each yaw, in degrees, as `still` draws it."""
     for yaw in yaws:
-        yield still(depth, picture, transform, camera.raw_view(yaw, pitch, roll), size=size or picture.shape[-1])
+        view = camera.raw_view(yaw, pitch, roll)
+        yield still(depth, picture, transform, view, size=size or picture.shape[-1], ground=ground)
 
 
 def lamp(angle: float, ambient: float, diffuse: float, like: Tensor) -> surface.Light:
@@ -72,17 +79,23 @@ def relit(
     diffuse: float = 0.9,
     view: Tensor | None = None,
     size: int | None = None,
+    normals: Tensor | None = None,
+    cover: Tensor | None = None,
+    ground: Tensor | None = None,
 ) -> Iterator[np.ndarray]:
     """The face under a light that comes from each angle, in degrees, positive from the right, as LiftedGAN's films show it (there ambient
-    and diffuse are 0.2 and 0.8 raw). albedo: (1, 3, s, s); normals are the depth map's, brought to its size.
+    and diffuse are 0.2 and 0.8 raw). albedo: (1, 3, s, s); normals are by default the depth map's, brought to its size. cover: how much of
+    each pixel is the face, (1, 1, s, s), where there is a ground behind it.
     """
     size = size or albedo.shape[-1]
-    normals = surface.normals(depth)
+    normals = surface.normals(depth) if normals is None else normals
     if albedo.shape[-1] != depth.shape[-1]:
         normals = F.normalize(F.interpolate(normals, albedo.shape[-2:], mode="bilinear", align_corners=True), dim=1)
     for angle in angles:
         picture = surface.relight(albedo, surface.shading(normals, lamp(angle, ambient, diffuse, depth)))
-        yield still(depth, picture, transform, camera.raw_view() if view is None else view, size=size)
+        if cover is not None:
+            picture = torch.cat([picture, cover], 1)
+        yield still(depth, picture, transform, camera.raw_view() if view is None else view, size=size, ground=ground)
 
 
 def depth_picture(depth: Tensor, span: Sequence[float] = (camera.NEAR, camera.FAR)) -> Tensor:

@@ -356,7 +356,9 @@ def _colour(project: Project, wish: Colour, body: bytes) -> tuple[dict[str, Any]
 
 
 def _head(lifted: lifter.Lifted) -> tuple[dict[str, Any], bytes]:
-    """What a browser needs to draw the head as `render` does: depth, albedo and what moves, each float32, and the camera's numbers."""
+    """What a browser needs to draw the head as `render` does: depth, albedo and what moves, and of a head that was cut out of its ground
+    normals, cover and ground, each float32; and the camera's numbers.
+    """
     face = lifted.face
     ambient, diffuse, x, y = face.light[0].tolist()
     facts = {
@@ -365,8 +367,10 @@ def _head(lifted: lifter.Lifted) -> tuple[dict[str, Any], bytes]:
         "inverted": lifted.facts.get("inverted"),
         "camera": {"fov": camera.FOV, "near": camera.NEAR, "far": camera.FAR, "ground": frames.GROUND},
     }  # fmt: skip
-    maps = (face.depth[0], face.albedo[0].permute(1, 2, 0), face.transform[0, 0])
-    return facts, b"".join(each.contiguous().numpy().astype("<f4").tobytes() for each in maps)
+    apart = lifted.layers
+    T = face.transform.new_ones(face.transform.shape) if apart else face.transform
+    maps = [lifted.depth[None], lifted.albedo, T, *((apart.normals, apart.cover, apart.ground) if apart else ())]
+    return facts, b"".join(each[0].movedim(0, -1).contiguous().numpy().astype("<f4").tobytes() for each in maps)
 
 
 @functools.lru_cache(maxsize=16)

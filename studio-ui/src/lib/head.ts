@@ -13,11 +13,13 @@ export class Head {
   private readonly depth: Float32Array; // size x size
   private readonly albedo: Float32Array; // size x size x 3, in [-1, 1]
   private readonly moving: Float32Array; // size x size: 1 for what moves with the head
+  private readonly cover: Float32Array | null = null; // size x size: how much of each pixel is head, where it stands before a ground
+  private readonly ground: Float32Array | null = null; // size x size x 3, which stays
   private readonly normals: Float32Array; // size x size x 3
   private readonly texture: Float32Array;
   private painted = "";
 
-  /** maps: depth, albedo and what moves, one after the other, as little-endian float32. */
+  /** maps: depth, albedo and what moves, and of a head before a ground normals, cover and ground, one after the other, as little-endian float32. */
   constructor(
     readonly size: number,
     private readonly camera: Camera,
@@ -27,8 +29,13 @@ export class Head {
     this.depth = new Float32Array(maps, 0, n);
     this.albedo = new Float32Array(maps, 4 * n, 3 * n);
     this.moving = new Float32Array(maps, 16 * n, n);
+    const apart = maps.byteLength > 20 * n;
+    if (apart) {
+      this.cover = new Float32Array(maps, 32 * n, n);
+      this.ground = new Float32Array(maps, 36 * n, 3 * n);
+    }
     this.texture = new Float32Array(3 * n);
-    this.normals = this.slopes();
+    this.normals = apart ? new Float32Array(maps, 20 * n, 3 * n) : this.slopes();
   }
 
   private focal(size: number): number {
@@ -88,7 +95,7 @@ export class Head {
     this.paint(shown, light);
     const fine = 2 * side - 1;
     const { near, u, v } = this.seen(fine, view);
-    return this.averaged(this.looked(fine, near, u, v), side);
+    return this.averaged(this.looked(fine, near, u, v, shown), side);
   }
 
   /** For each pixel of `fine` x `fine` the nearest point of the mesh: 1 / z, 0 where there is none, and where it lies in the picture. */
@@ -176,22 +183,46 @@ export class Head {
   }
 
   /** The texture at (u, v), between its pixels; the ground where nothing is. */
-  private looked(fine: number, near: Float64Array, u: Float32Array, v: Float32Array): Float32Array {
-    const { size, texture } = this;
+  private looked(fine: number, near: Float64Array, u: Float32Array, v: Float32Array, shown: Shown): Float32Array {
+    const { size, texture, cover } = this;
     const last = size - 1;
-    const found = new Float32Array(3 * fine * fine).fill(this.camera.ground);
+    const found = this.behind(fine, shown);
     for (let pixel = 0; pixel < near.length; pixel++) {
       if (!near[pixel]) continue;
       const [x, y] = [Math.max(0, Math.min(last, u[pixel]!)), Math.max(0, Math.min(last, v[pixel]!))];
-      const [left, top] = [Math.min(last - 1, Math.floor(x)), Math.min(last - 1, Math.floor(y))];
-      const [across, down] = [x - left, y - top];
-      const at = 3 * (top * size + left);
-      const below = at + 3 * size;
+      const share = cover ? this.between(cover, 1, 0, x, y) : 1;
+      if (!share) continue;
       for (let j = 0; j < 3; j++) {
-        const high = texture[at + j]! * (1 - across) + texture[at + 3 + j]! * across;
-        const low = texture[below + j]! * (1 - across) + texture[below + 3 + j]! * across;
-        found[3 * pixel + j] = high * (1 - down) + low * down;
+        const k = 3 * pixel + j;
+        found[k] = share * this.between(texture, 3, j, x, y) + (1 - share) * found[k]!;
       }
+    }
+    return found;
+  }
+
+  /** Number j of the `count` of each pixel of a map, at a place between pixels. */
+  private between(map: Float32Array, count: number, j: number, x: number, y: number): number {
+    const { size } = this;
+    const [left, top] = [Math.min(size - 2, Math.floor(x)), Math.min(size - 2, Math.floor(y))];
+    const [across, down] = [x - left, y - top];
+    const at = count * (top * size + left) + j;
+    const below = at + count * size;
+    const high = map[at]! * (1 - across) + map[at + count]! * across;
+    const low = map[below]! * (1 - across) + map[below + count]! * across;
+    return high * (1 - down) + low * down;
+  }
+
+  /** What is seen where the head is not, `fine` x `fine`. */
+  private behind(fine: number, shown: Shown): Float32Array {
+    const found = new Float32Array(3 * fine * fine);
+    const { ground, size } = this;
+    if (!ground) return found.fill(this.camera.ground);
+    if (shown === "normal") for (let k = 2; k < found.length; k += 3) found[k] = 1;
+    else if (shown === "depth") found.fill(-1);
+    else if (shown !== "shading") {
+      const step = (size - 1) / (fine - 1);
+      for (let y = 0, k = 0; y < fine; y++)
+        for (let x = 0; x < fine; x++) for (let j = 0; j < 3; j++, k++) found[k] = this.between(ground, 3, j, x * step, y * step);
     }
     return found;
   }
