@@ -677,6 +677,10 @@ class LiftWeights:
     perturb: float = 2.0
     """Of the perturbation loss, both halves: turned and lit otherwise, the face is what the teacher paints of M's code, and that code is
     of what the face looks like."""
+    stereo: float = 0.0
+    """Of how far faces that are only lit otherwise, as the teacher paints them, are from the shape, and from its mirror image, in the light
+    that fits them best; in neither paper (photometric stereo, Woodham 1980). M does not make of a light what it is asked for, DL finds in
+    M's codes what was asked, and so slopes come out too small."""
     lvcyc: float = 4.0
     """Of L_LVcyc: view and light found in M's code are those it was asked for."""
     own: float = 0.0
@@ -756,6 +760,10 @@ class LiftConfig:
         if self.weights.front and not self.net.directions:
             raise UsageError(
                 "weights.front is for an M of directions.", fix="Set net.directions=2, or weights.front=0."
+            )
+        if self.weights.stereo and not self.apart:
+            raise UsageError(
+                "weights.stereo looks at faces that are only lit otherwise.", fix="Set apart=1, or weights.stereo=0."
             )
         if self.shift and self.net.aligned:
             raise UsageError("views that are aligned do not shift.", f"shift: {self.shift}", "Set shift=0.")

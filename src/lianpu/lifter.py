@@ -18,6 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
+from torch.nn import functional as F
 
 from lianpu import checkpoint, files, images, inversion, provenance, weights
 from lianpu.config import LiftConfig
@@ -34,6 +35,7 @@ __all__ = ["MAPS", "Lamp", "Lifted", "Lifter", "Wanted", "again", "kept", "yaws_
 MAPS = ("depth", "normal", "albedo", "shading", "transform")
 TRAINED = LiftConfig().yaw  # degrees of yaw that a model is shown in training, to either side
 FRAMES = 72  # of a film
+FINER = 4  # points of a mesh for each pixel across, where the head was cut out of its ground
 MOST = round(math.degrees(camera.ROTATION))  # degrees that a view can say
 SMALLEST = 32  # pixels of a photograph below which no face can be told
 CROPS = ("auto", "face", "centre")
@@ -207,7 +209,15 @@ class Lifted:
     def mesh(self, lamp: Lamp | None = None) -> mesh.Mesh:
         """The head without its ground, in its own paint: shading is the viewer's work. A lamp paints its light on."""
         texture = self.albedo if lamp is None else self.lit(self.light(lamp))
-        return mesh.of_depth(self.depth[0], texture[0].clamp(-1, 1), keep=self.head)
+        if self.layers is None:
+            return mesh.of_depth(self.depth[0], texture[0].clamp(-1, 1), keep=self.head)
+        fine = FINER * (self.size - 1) + 1  # an outline that was cut is as smooth as its cover
+
+        def finer(x: Tensor) -> Tensor:
+            return F.interpolate(x, size=(fine, fine), mode="bicubic", align_corners=True)[0]
+
+        depth, texture, cover = finer(self.depth[None]), finer(texture).clamp(-1, 1), finer(self.layers.cover)
+        return mesh.of_depth(depth[0], texture, keep=cover[0] > 0.5)
 
     def keep(self, path: Path) -> None:
         """Writes the face to a file that `kept` reads: a photograph need not be looked for again."""

@@ -125,6 +125,22 @@ def test_shading_lies_between_0_and_2():
         assert float(sh.min()) >= 0 and float(sh.max()) <= 2
 
 
+def test_the_light_that_made_a_picture_is_found():
+    depth, _ = ball(64)
+    normals, light = surface.normals(depth), surface.light(torch.tensor([[-0.4, 0.2, 0.3, -0.2]]).double())
+    torch.manual_seed(0)
+    albedo = torch.rand(1, 3, 64, 64).double() - 0.2
+    seen = surface.relight(albedo, surface.shading(normals, light))
+    facing = (normals * light.direction[..., None, None]).sum(1, keepdim=True)
+    where = ((facing > 0) & (depth < camera.GROUND)[:, None]).double()
+    other = surface.light(torch.zeros(1, 4).double())
+    for one, true in zip(surface.fitted(albedo, normals, seen, where, other), light, strict=True):
+        assert_close(one, true, atol=0.02, rtol=0)
+    nothing = surface.fitted(albedo, normals, seen, torch.zeros_like(where), other)
+    for one, same in zip(nothing, other, strict=True):
+        assert_close(one, same)  # where nothing is seen, nothing is changed
+
+
 def test_taking_the_shading_away_and_giving_it_back():
     image = picture(16, 2, dtype=torch.float64)
     sh = torch.rand(2, 1, 16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + surface.DARKEST

@@ -20,11 +20,13 @@ from lianpu.nets import digan, features
 from lianpu.nets.digan import Digan
 from lianpu.progress import Progress
 from lianpu.randomness import Draw
+from lianpu.render import camera, surface
 from lianpu.render.views import Seen
-from lianpu.train.lift import LiftTask, Otherwise, asymmetries, code_statistics
+from lianpu.train.lift import LiftTask, Otherwise, Pictured, asymmetries, code_statistics
 from lianpu.train.lifters import LifterRun, Teacher
 from lianpu.train.loop import Clock, Diverged
 from lianpu.train.world import World
+from tests.render.shapes import ball
 from tests.train.toys import LIFTERS, advance, config, lifting, loop, task, teacher
 
 PARTS = ("DV", "DL", "DS", "DT", "M")
@@ -62,6 +64,7 @@ def reached(weights: LiftWeights, take: str = "", cycle: str = "all") -> dict[st
         ("rega", only("rega"), ("DL", "DS", "M")),  # an albedo has no view, and is not moved
         ("perturb", only("perturb"), PARTS),
         ("perturb M", only("perturb"), ("M",)),  # what is asked of the teacher is a goal that does not move
+        ("stereo", only("stereo"), ("DL", "DS", "M")),  # its light is no network's; DL's is taken from the albedo
         ("lvcyc", only("lvcyc"), ("DV", "DL", "M")),
         ("own", only("own"), ("DV", "DL")),
         ("front", only("front"), ("M",)),
@@ -123,11 +126,11 @@ def test_each_loss_is_weighed_by_its_own_weight_and_left_out_at_zero():
     c = lifting()
     w, parts = c.weights, advance(loop(c), c, 1).means
     weights = {"rec": w.rec, "flip": w.rec * w.flip, "idt": w.idt, "rega": w.rega, "perturb": w.perturb, "perturb M": w.perturb,
-               "lvcyc": w.lvcyc, "own": w.own, "front": w.front, "lamp": w.lamp, "style": w.style}  # fmt: skip
+               "stereo": w.stereo, "lvcyc": w.lvcyc, "own": w.own, "front": w.front, "lamp": w.lamp, "style": w.style}  # fmt: skip
     assert {f"loss/{name}" for name in weights} == parts.keys() - {"loss/G3D"}
     total = sum(weight * float(parts[f"loss/{name}"][0]) for name, weight in weights.items())
     assert total == pytest.approx(float(parts["loss/G3D"][0]), rel=1e-5)
-    for name in ("flip", "idt", "rega", "perturb", "lvcyc", "own", "front", "lamp", "style"):
+    for name in ("flip", "idt", "rega", "perturb", "stereo", "lvcyc", "own", "front", "lamp", "style"):
         lighter = lifting(weights=replace(w, **{name: 0.0}))
         gone = parts.keys() - advance(loop(lighter), lighter, 1).means.keys()
         assert gone == {f"loss/{name}", *(["loss/perturb M"] if name == "perturb" else [])}
@@ -170,7 +173,7 @@ def perturbation(c, step: int = 0) -> Otherwise:
 
 
 def test_the_perturbation_turns_within_its_range_and_moves_the_face_back():
-    c = lifting(net=replace(lifting().net, aligned=False), batch=256, yaw=40.0, pitch=10.0, shift=0.2, apart=0.0)
+    c = lifting(net=replace(lifting().net, aligned=False), batch=256, yaw=40.0, pitch=10.0, shift=0.2, apart=0.0, weights=OFF)
     pitch, yaw, roll, x, y, z = (perturbation(c).view * 60).unbind(1)  # degrees, of the angles
     assert 35 < float(yaw.abs().max()) <= 40 and abs(float(yaw.mean())) < 4
     assert 8 < float(pitch.abs().max()) <= 10
@@ -211,12 +214,39 @@ def test_turned_apart_from_lit():
     both = ~(some.alone[0] | some.alone[1])[:, 0]
     assert 0.4 < float(both.float().mean()) < 0.6
     assert (some.view[both, 1] != 0).all() and (some.light[both, 2] != 0).all()
-    every = perturbation(lifting(batch=64, apart=0.0, aside=0.6))
+    every = perturbation(lifting(batch=64, apart=0.0, aside=0.6, weights=OFF))
     assert (every.view[:, 1] != 0).all() and (every.light[:, 2] != 0).all()
 
 
+def test_stereo_is_nothing_for_the_true_shape_whatever_light_was_asked_for():
+    c = lifting(batch=64, apart=1.0, aside=0.6)
+    other = perturbation(c)
+    depth, _ = ball(16)
+    S = depth.float().expand(64, -1, -1)
+    A = torch.full((64, 3, 16, 16), 0.2)
+    torch.manual_seed(0)
+    true = surface.light(torch.cat([torch.zeros(64, 2), torch.rand(64, 2) - 0.5], 1))
+    painted = surface.relight(A, surface.shading(surface.normals(S), true))
+    other.painted = Pictured(other.task, painted)
+
+    def of(S: torch.Tensor) -> torch.Tensor:
+        return other.task.stereo(other.face._replace(depth=S, albedo=A), other)
+
+    bulge = (camera.BORDER - S).requires_grad_()
+    right, half = of(S), of(camera.BORDER - bulge / 2)
+    lopsided = of(S + 0.01 * torch.linspace(-1, 1, 16) * (S < camera.GROUND))
+    assert float(right) < 0.25 * min(float(half.detach()), float(lopsided))
+    (slope,) = torch.autograd.grad(half, bulge)
+    assert float((slope * bulge.detach()).sum()) < 0, "deeper is better"
+    lit = other.alone[1][:, 0]
+    painted[~lit] = 1.0  # of what is turned it asks nothing
+    assert float(of(S)) == float(right)
+    with pytest.raises(UsageError, match=r"weights\.stereo looks at faces that are only lit otherwise"):
+        lifting(apart=0.0, weights=only("stereo"))
+
+
 def test_the_light_it_asks_for_is_such_as_other_faces_have():
-    other = perturbation(lifting(batch=64, apart=0.0, aside=0.0))
+    other = perturbation(lifting(batch=64, apart=0.0, aside=0.0, weights=OFF))
     L = other.task.G3D.DL(other.of)
     assert not other.light.requires_grad
     assert (other.light != L).any(1).all(), "not the face's own"

@@ -17,7 +17,9 @@ __all__ = ["Layers", "mend", "split"]
 
 SOFT = 1.5 / 64  # deviation of the blur of outlines, in widths of the picture
 INSIDE, OUTSIDE = 0.6, 0.4  # blurred matte from which a pixel is head, and below which it is ground
-REACH = 1 / 8  # deviation, in widths of the picture, of the widest blur by which colours are carried; the narrowest is one pixel
+REACH = (
+    1 / 8
+)  # deviation, in widths of the picture, of the widest blur by which colours are carried; the narrowest is one pixel
 FALL = 0.01  # by which the depth falls off at the outline, in the camera's units: a little of a side, and no wall down to the ground
 FOUND = 0.05  # weight from which a carried colour counts
 

@@ -15,10 +15,13 @@ from torch.nn import functional as F
 
 from lianpu.render.camera import unproject
 
-__all__ = ["DARKEST", "Light", "delight", "grid_faces", "light", "normals", "relight", "shading"]
+__all__ = ["DARKEST", "Light", "delight", "fitted", "grid_faces", "light", "normals", "relight", "shading"]
 
 DARKEST = 0.01
 """`delight` takes no shading to be darker: a pixel that no light reaches says nothing of its colour."""
+
+OPEN = 1e-3
+"""Share of the mean square of what `fitted` knows from which on it believes it."""
 
 
 def grid_faces(h: int, w: int, device: torch.device | None = None) -> Tensor:
@@ -72,6 +75,23 @@ def shading(normals: Tensor, light: Light) -> Tensor:
     """a + b max(0, n . l): (n, 3, h, w) -> (n, 1, h, w) in [0, 2]."""
     falling = (normals * light.direction[:, :, None, None]).sum(1, keepdim=True).clamp(min=0)
     return light.ambient[:, None, None, None] + light.diffuse[:, None, None, None] * falling
+
+
+def fitted(albedo: Tensor, normals: Tensor, picture: Tensor, where: Tensor, near: Light) -> Light:
+    """The light in which a surface with an albedo (n, 3, h, w) and normals (n, 3, h, w) looks most like a picture (n, 3, h, w).
+
+    Least squares over the pixels that `where`, (n, 1, h, w), weighs, of a + s . n, which is linear in light (Woodham 1980, "Photometric
+    method for determining surface orientation from multiple images"): what faces away from it, and gets none, should be few pixels. What
+    pixels leave open is `near`'s. Ambient and diffuse may leave [0, 1].
+    """
+    albedo, picture = ((x / 2 + 0.5) * where for x in (albedo, picture))
+    parts = torch.cat([torch.ones_like(normals[:, :1]), normals], 1)
+    X = (parts[:, :, None] * albedo[:, None]).flatten(2)  # (n, 4, 3hw)
+    XX, Xy = X @ X.mT, X @ picture.flatten(1)[..., None]
+    ridge = OPEN * XX.diagonal(dim1=1, dim2=2).mean(1).clamp(min=1e-6)[:, None, None]
+    known = torch.cat([near.ambient[:, None], near.diffuse[:, None] * near.direction], 1)[..., None]
+    found = torch.linalg.solve(XX + ridge * torch.eye(4).to(XX), Xy + ridge * known)[..., 0]
+    return Light(found[:, 0], found[:, 1:].norm(dim=1), F.normalize(found[:, 1:], dim=1))
 
 
 def relight(albedo: Tensor, shading: Tensor) -> Tensor:

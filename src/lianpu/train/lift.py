@@ -22,7 +22,7 @@ from lianpu.nets.digan import G3D, Face, Moves, frontal, paint
 from lianpu.nets.stylegan2 import Generator
 from lianpu.ops.resample import gaussian
 from lianpu.randomness import Draw, generator, mix
-from lianpu.render import camera
+from lianpu.render import camera, surface, views
 from lianpu.render.views import Seen
 from lianpu.train.loop import Adam, Clock, Update, follow, only
 from lianpu.train.world import World
@@ -39,6 +39,7 @@ DETAIL = (
 )  # deviation of the blur that leaves an albedo's details, in widths of the picture; theirs at 256 px
 FINE = 3 / 64  # deviation of the blur that leaves what is fine in a picture, in widths of it
 SIDE = 64  # at most so many pixels a side have the details whose rank is lowered, as there
+RIM = 2  # pixels inside an outline, where head and ground are one: no light is found there
 MEMORY = 0.99  # of the watch over yaw and relief: it looks at the last hundred steps or so
 
 Phi = Callable[[Tensor], list[Tensor]]
@@ -117,6 +118,7 @@ class LiftTask(nn.Module):
             "rega": (c.rega, lambda: losses.albedo_rank(self.world.gather(self.details(face)))),
             "perturb": (c.perturb, lambda: self.distance(other.rendered, other.painted.detached())),
             "perturb M": (c.perturb, lambda: self.distance(other.asked, other.painted)),
+            "stereo": (c.stereo, lambda: self.stereo(face, other)),
             "lvcyc": (c.lvcyc, lambda: self.cycle(other)),
             "own": (c.own, lambda: losses.own_code(held(self.G3D.M, w, L, V, (L, V)), w, self.w_deviation)),
             "front": (c.front, lambda: losses.asymmetry(self.fronts(w))),
@@ -147,6 +149,29 @@ class LiftTask(nn.Module):
             return far
         difference = rendered - known.picture
         return far + detail * losses.detail_distance(difference, gaussian(difference, FINE * difference.shape[-1]))
+
+    def stereo(self, face: Face, other: Otherwise) -> Tensor:
+        """How far the teacher's pictures of faces that are only lit otherwise are from the shape in the light that fits them best, and
+        from the mirrored shape in it. The light is no network's: what M was asked for, and what DL finds, is not what is seen.
+        """
+        c, target = self.config, other.painted.picture.detach().clamp(-1, 1)
+        head = (face.depth[:, None] < camera.GROUND).to(target)
+        head = -F.max_pool2d(-head, 2 * RIM + 1, 1, RIM)
+        body = head * other.alone[1][..., None, None]
+        with torch.no_grad():
+            near = surface.light(frontal(face.light))
+            light = surface.fitted(face.albedo, surface.normals(face.depth), target, body, near)
+
+        def apart(S: Tensor, A: Tensor, body: Tensor) -> Tensor:
+            difference = (surface.relight(A, surface.shading(surface.normals(S), light)) - target) * body
+            fine = losses.detail_distance(difference, gaussian(difference, FINE * difference.shape[-1]))
+            return difference.abs().mean() + fine
+
+        found = apart(face.depth, face.albedo, body)
+        if c.weights.flip:
+            S, A = views.flip(face.depth), views.flip(face.albedo)
+            found = found + c.weights.flip * apart(S, A, body * views.flip(head))
+        return found * 2 / c.apart  # half of `apart` is the share of faces that are only lit otherwise
 
     def phi(self, pictures: Tensor) -> list[Tensor]:
         """Features of pictures, layer by layer."""
