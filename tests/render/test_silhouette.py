@@ -57,11 +57,29 @@ def test_a_way_in_may_wind_but_not_come_from_below():
     closed = silhouette.matte(far)[0, 0] > 0.5
     assert closed[3:13, 3:13].all() and int(closed.sum()) == 100
     far[..., 7, 3:7] = 1.0  # a passage from the left
-    assert not silhouette.matte(far)[0, 0, 6:10, 6:10].any()
-    far[..., 7, 3:7] = -1.0
-    far[..., 13:, 3:13] = -1.0  # it stands on the lower edge, where a passage leads out
-    far[..., 9:, 7] = 1.0
-    assert silhouette.matte(far)[0, 0, 6:10, 6:10].all()
+    opened = silhouette.matte(far)[0, 0] > 0.5
+    assert not opened[7, 3:10].any() and opened[7, 10:13].all()
+    assert opened[6, 3:13].all(), "each row is one piece"
+
+
+def test_what_is_apart_from_the_middle_or_as_uneven_as_the_edges_is_ground():
+    torch.manual_seed(0)
+    body = disc(64, 18, y=5)
+    picture = torch.where(body, 0.6, -0.5).expand(1, 3, 64, 64).clone()
+    plain = silhouette.matte(picture)
+    picture[..., 10:18, 3:11] = 0.2  # a stain near the edge
+    assert torch.equal(silhouette.matte(picture), plain)
+    cloudy = picture + 0.3 * torch.linspace(0, 12, 64)[:, None].sin()  # lighter and darker in bands
+    assert ((silhouette.matte(cloudy) > 0.5) == (plain > 0.5)).float().mean() > 0.99
+
+
+def test_a_body_of_nearly_the_ground_s_colour_is_filled_between_its_outlines():
+    picture = torch.zeros(1, 3, 64, 64)
+    outline = disc(64, 18) & ~disc(64, 16)
+    picture[..., outline] = -0.6
+    picture[..., disc(64, 16)] = 0.05  # as faint as ground
+    picture[..., 14, 30:34] = 0.0  # and the outline is not closed
+    assert (silhouette.matte(picture)[0, 0] > 0.5)[disc(64, 18)].float().mean() > 0.98
 
 
 def test_drawn_heads_are_told_from_their_ground():

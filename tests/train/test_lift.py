@@ -173,7 +173,9 @@ def perturbation(c, step: int = 0) -> Otherwise:
 
 
 def test_the_perturbation_turns_within_its_range_and_moves_the_face_back():
-    c = lifting(net=replace(lifting().net, aligned=False), batch=256, yaw=40.0, pitch=10.0, shift=0.2, apart=0.0, weights=OFF)
+    c = lifting(
+        net=replace(lifting().net, aligned=False), batch=256, yaw=40.0, pitch=10.0, shift=0.2, apart=0.0, weights=OFF
+    )
     pitch, yaw, roll, x, y, z = (perturbation(c).view * 60).unbind(1)  # degrees, of the angles
     assert 35 < float(yaw.abs().max()) <= 40 and abs(float(yaw.mean())) < 4
     assert 8 < float(pitch.abs().max()) <= 10

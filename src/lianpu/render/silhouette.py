@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -16,6 +18,7 @@ FAINT, CLEAR = (
     0.03,
     0.08,
 )  # of the span from black to white: what differs less from the ground is ground, what differs more is body
+PLAIN = 0.8  # of the edges' pixels the ground's colours are
 EDGE = 2  # columns to the left and right, and rows above, that show the ground
 COARSEST = 8  # side of the smallest picture that is inflated, before the next larger one
 SWEEPS = 32  # of Jacobi's at each size
@@ -23,24 +26,40 @@ SWEEPS = 32  # of Jacobi's at each size
 
 @torch.no_grad()
 def matte(pictures: Tensor) -> Tensor:
-    """How much each pixel of pictures (n, c, h, w) in [-1, 1] is body, (n, 1, h, w) in [0, 1].
+    """How much each pixel of pictures (n, c, h, w) in [-1, 1] is body, (n, 1, h, w) in [0, 1]: one body, in the middle, upright.
 
-    The ground's colour is the median of the left, right and upper edge. A pixel's difference from it is the least that one must climb on a
-    way in from these edges, so that a body has no holes (the barrier distance of Zhang et al. 2015, "Minimum Barrier Salient Object
-    Detection at 80 FPS", with one end at the ground's colour). No gradient passes.
+    The ground's colour is the median of the left, right and upper edge, and what four fifths of these edges differ from it by is
+    ground too. A pixel's difference from it is the least that one must climb on a way in from these edges, so that a body has no holes
+    (the barrier distance of Zhang et al. 2015, "Minimum Barrier Salient Object Detection at 80 FPS", with one end at the ground's
+    colour). Of what is not ground the body is what hangs together with the middle, and each row of it is one piece. No gradient passes.
     """
-    sides = [pictures[..., :EDGE], pictures[..., -EDGE:], pictures[..., :EDGE, :]]
-    ground = torch.cat([side.flatten(2) for side in sides], 2).median(2).values[..., None, None]
-    far = (pictures - ground).abs().amax(1, keepdim=True).nan_to_num(0.0) / 2
-    climbed = F.pad(torch.full_like(far, torch.inf), (1, 1, 1, 0), value=-torch.inf)
-    climbed = F.pad(climbed, (0, 0, 0, 1), value=torch.inf)  # from below no way leads in
-    inner = climbed[..., 1:-1, 1:-1]
-    for step in range(far.shape[-2] * far.shape[-1]):  # a way is no longer
-        after = torch.maximum(far, -F.max_pool2d(-climbed, 3, 1))
-        if after.is_meta or (step % 16 == 15 and torch.equal(after, inner)):  # to look is to wait for the device
+    sides = torch.cat([x.flatten(2) for x in (pictures[..., :EDGE], pictures[..., -EDGE:], pictures[..., :EDGE, :])], 2)
+    sides = sides.nan_to_num(0.0)
+    ground = sides.median(2, keepdim=True).values
+    spread = ((sides - ground).abs().amax(1) / 2).quantile(PLAIN, 1)[:, None, None, None]
+    far = (pictures - ground[..., None]).abs().amax(1, keepdim=True).nan_to_num(0.0) / 2
+    climbed = _grown(lambda x: torch.maximum(far, -F.max_pool2d(-x, 3, 1)), _walled(far))
+    body = ((climbed - spread - FAINT) / (CLEAR - FAINT)).clamp(0, 1)
+    third = body.shape[-1] // 3
+    middle = F.pad(torch.ones_like(body[..., third:, third:-third]), (third, third, third, 0))
+    body = _grown(lambda x: torch.minimum(body, F.max_pool2d(x, 3, 1)), F.pad(body * middle, (1, 1, 1, 1)))
+    return torch.minimum(body.cummax(-1).values, body.flip(-1).cummax(-1).values.flip(-1))
+
+
+def _walled(far: Tensor) -> Tensor:
+    """What `matte` climbs from: nothing at the left, right and upper edge; from below no way leads in."""
+    return F.pad(F.pad(torch.full_like(far, torch.inf), (1, 1, 1, 0), value=-torch.inf), (0, 0, 0, 1), value=torch.inf)
+
+
+def _grown(step: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """The inner part of x, (n, 1, h + 2, w + 2), once step(x), (n, 1, h, w), changes it no more. Its frame stays."""
+    inner = x[..., 1:-1, 1:-1]
+    for number in range(inner.shape[-2] * inner.shape[-1]):  # a way is no longer
+        after = step(x)
+        if after.is_meta or (number % 16 == 15 and torch.equal(after, inner)):  # to look is to wait for the device
             break
         inner.copy_(after)
-    return ((inner - FAINT) / (CLEAR - FAINT)).clamp(0, 1)
+    return inner
 
 
 @torch.no_grad()
