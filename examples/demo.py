@@ -30,6 +30,7 @@ PAGE = """<!doctype html>
  pre {{ background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .7rem .9rem; overflow-x: auto; font-size: .85rem }}
  table {{ border-collapse: collapse }} td, th {{ border-bottom: 1px solid var(--line); padding: .3rem .9rem .3rem 0; text-align: left; font-variant-numeric: tabular-nums }}
  svg {{ max-width: 100%; height: auto; background: var(--card); border: 1px solid var(--line); border-radius: 6px }} svg text {{ fill: var(--soft); font-size: 12px }}
+ iframe {{ width: 100%; height: 30rem; border: 1px solid var(--line); border-radius: 6px; box-sizing: border-box }}
  @media print {{ body {{ background: #fff; color: #000 }} h2 {{ break-after: avoid }} figure {{ break-inside: avoid }} }}
 </style>
 <h1>lianpu <span lang="zh">脸谱</span></h1>
@@ -37,6 +38,8 @@ PAGE = """<!doctype html>
 {body}
 </html>
 """
+
+HEADS = (0, 1, 2, 3)  # seeds of the heads that are lifted
 
 
 class Demo:
@@ -79,6 +82,15 @@ def figure(path: Path, caption: str, *, pixels: bool = False, width: int | None 
     else:
         medium = f'<img src="{data_uri(path)}"{shown} alt="{html.escape(caption)}"{" class=pixels" if pixels else ""}>'
     return f"<figure>{medium}<figcaption>{html.escape(caption)}</figcaption></figure>"
+
+
+def viewer(path: Path, caption: str) -> str:
+    """A page with a head in it, inside this page."""
+    page = html.escape(path.read_text("utf-8"))
+    return (
+        f'<figure><iframe srcdoc="{page}" title="{html.escape(caption)}" loading="lazy"></iframe>'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )
 
 
 def contact_sheet(paths: list[Path], to: Path, columns: int, size: int | None = None) -> Path:
@@ -288,6 +300,32 @@ def main() -> None:
         "The recipe is inside each PNG, with the IPTC mark for generated media; the same machine makes the same pixels again.",
         [inspecting, again],
         f"<pre>{html.escape(recipe)}{html.escape(same)}</pre>",
+    )
+
+    heads = options.to / "heads"
+    turning = [
+        demo.lianpu("lift", "clay-head-64-digan", "--seed", str(seed), "--yaw", "-50:50:5", "--out", heads)[0]
+        for seed in HEADS
+    ]
+    lifting, _ = demo.lianpu(
+        "lift", "clay-head-64-digan", "--seed", str(HEADS[0]), "--out", heads, "--overwrite", "--maps", "depth,normal,albedo,shading",
+        "--turntable", heads / "turning.mp4", "--relight", heads / "light.mp4", "--export", heads / "head.glb", "--export",
+        heads / "head.html",
+    )  # fmt: skip
+    turned = [heads / f"seed{seed:06d}-yaw{yaw}.png" for seed in HEADS for yaw in ("-50", "-25", "+00", "+25", "+50")]
+    maps = [heads / f"seed{HEADS[0]:06d}-{name}.png" for name in ("depth", "normal", "albedo", "shading")]
+    demo.section(
+        "Heads with a shape · 三维头像",
+        "DIGAN (Yan et al. 2024) takes the faces of a StyleGAN2 apart into shape, paint, light and view, without having been shown a "
+        "shape. The shipped one has learnt from a StyleGAN2 of drawn clay heads. What it says of a head is a hypothesis; every file "
+        "says so. The mesh is a textured GLB, which Blender opens.",
+        [*turning, lifting],
+        figure(contact_sheet(turned, options.to / "turned.png", columns=5, size=176), "new heads, turned; unselected"),
+        f'<div class="pair">{figure(heads / "turning.mp4", "a head turns")}{figure(heads / "light.mp4", "its light moves")}</div>',
+        figure(
+            contact_sheet(maps, options.to / "maps.png", columns=4, size=220), "its depth, normals, paint and shading"
+        ),
+        viewer(heads / "head.html", "the exported mesh: drag it"),
     )
 
     minutes = (time.monotonic() - began) / 60

@@ -11,6 +11,8 @@ from pathlib import Path
 import torch
 
 from lianpu import checkpoint, images
+from lianpu.experiments import lifting
+from lianpu.lifter import Lifter
 from lianpu.painter import Painter
 
 MOST = 8 * 2**20  # bytes of weights that a wheel may carry for one model
@@ -28,6 +30,9 @@ def ship(run: Path, to: Path) -> int:
 
 
 def sheet(model: Path, count: int, columns: int, scale: int) -> bytes:
+    if checkpoint.read_model(model).kind == "digan":
+        cells, columns = lifting.shown(Lifter(model).network, count // columns)
+        return images.encode_png(images.sheet(cells, columns=columns))
     painter = Painter(model)
     pictures = [painter.paint(subject) for subject in painter.subjects(count, seed=0, truncation=0.7)]
     return images.encode_png(images.sheet(pictures, columns=columns).repeat(scale, 0).repeat(scale, 1))
@@ -37,7 +42,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("--to", type=Path, required=True)
-    parser.add_argument("--sheet", type=Path, help="also write 42 pictures at truncation 0.7, unselected")
+    parser.add_argument(
+        "--sheet", type=Path, help="also write 42 pictures at truncation 0.7, or 6 heads turned and lit, unselected"
+    )
     options = parser.parse_args()
     size = ship(options.run, options.to)
     print(f"{options.to}: {size / 1e6:.1f} MB")

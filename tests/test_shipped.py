@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from lianpu import checkpoint
 from lianpu.data import pairs, truth
 from lianpu.data.samples import heads, masks
 from lianpu.experiments import painting
+from lianpu.lifter import Lifter
 from lianpu.metrics import translation
 from lianpu.painter import Painter
+from lianpu.render import camera, surface
 from lianpu.translator import Translator
 
-MODELS = ("opera-mask-64", "sketch-to-mask-64", "sketch-to-mask-64-spade-vae", "clay-head-64")
+MODELS = ("opera-mask-64", "sketch-to-mask-64", "sketch-to-mask-64-spade-vae", "clay-head-64", "clay-head-64-digan")
 SERIES, COUNT, SIZE = 77, 8, 64  # of drawn masks; training had series 0 and 4
 
 
@@ -93,7 +96,34 @@ def test_the_teacher_turns_its_heads_as_far_as_those_it_learnt_from():
     reader = np.linalg.solve(known.T @ known + 50 * np.eye(known.shape[1]), known.T @ its)
     drawn_yaw = both[120:, 0] @ reader
     assert np.corrcoef(drawn_yaw, yaw[120:])[0, 1] > 0.8
-    painter = Painter("clay-head-64")
+    painter = Painter("clay-head-64", "clay-head-64-digan")
     subjects = painter.subjects(96, seed=0, truncation=1.0)
     made = np.stack([small(painter.paint(subject)) for subject in subjects]) @ reader
     assert made.std() > 0.8 * drawn_yaw.std()
+
+
+def test_the_lifter_finds_the_slopes_of_heads_that_it_was_never_told_of():
+    lifter = Lifter("clay-head-64-digan")
+    front, light = (0.0,) * 6, (0.0,) * 4
+    drawn = [heads.head(SERIES, i, portrait=True).see(front, light, SIZE).depth for i in range(48)]
+    true = torch.from_numpy(np.stack(drawn)).float()
+    mine = torch.cat([lifter.of_seed(seed).face.depth for seed in range(48)])
+    inside = (true < camera.GROUND).all(0) & (mine < camera.GROUND).float().mean(0).gt(0.9)
+    assert inside.sum() > 600
+    for axis, likeness in ((0, 0.93), (1, 0.75)):  # across, down
+        found, known = (surface.normals(depth)[:, axis].mean(0)[inside] for depth in (mine, true))
+        assert torch.corrcoef(torch.stack([found, known]))[0, 1] > likeness
+        assert 0.6 < float((found * known).sum() / known.square().sum()) < 1.4
+
+
+def test_the_lifter_s_heads_are_cut_out_whole_and_their_ground_stays():
+    lifter = Lifter("clay-head-64-digan")
+    whole = []
+    for seed in range(24):
+        lifted = lifter.of_seed(seed)
+        assert lifted.layers is not None
+        cover = lifted.layers.cover[0, 0]
+        whole.append(0.2 < float(cover.mean()) < 0.65 and not cover[:8, :8].any() and not cover[:8, -8:].any())
+        left, right = (np.asarray(next(lifted.seen([yaw], size=SIZE)), np.int16) for yaw in (-30, 30))
+        assert np.abs(left[:8, :8] - right[:8, :8]).max() <= 1
+    assert np.mean(whole) > 0.85
