@@ -183,7 +183,9 @@ _TINY_LIFT = LiftConfig(
     shift=0.0,
     apart=1.0,
     aside=0.7,
-    weights=LiftWeights(rec=2.0, perc=0.3, detail=1.0, flip=1.0, rega=0.001, stereo=12.0, own=25.0, front=5.0, lamp=2.0),
+    weights=LiftWeights(
+        rec=2.0, perc=0.3, detail=1.0, flip=1.0, rega=0.001, stereo=12.0, own=25.0, front=5.0, lamp=2.0
+    ),
     still_kimg=2.5,
     lr=1e-3,
     tick_kimg=1,

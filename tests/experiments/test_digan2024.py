@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -81,6 +82,51 @@ def test_a_new_teacher_makes_all_that_stands_on_it_stale(whole):
     finally:
         model.write_text(was, "utf-8")
     assert all(entry["state"] == "done" for entry in stages.states(whole).values())
+
+
+@pytest.mark.slow
+def test_a_teacher_that_exists_is_lifted_and_none_is_trained(whole, tmp_path):
+    given = tmp_path / "mine"
+    shutil.copytree(whole.folder / "runs" / "teacher-seed0" / "model", given)
+    began = digan2024.create(tmp_path / "x", MINI, rows=("digan",), teacher=str(given), device="cpu")
+    assert {s.facts["row"] for s in began.stages() if s.kind == "train"} == {"digan"}
+    assert {s["name"] for s in digan2024.forecast(began, 1)["stages"] if s["seconds"]} == {"train-digan-seed0", "codes"}
+    base.begin(began)
+    plan = stages.run(began, threads=1, report=QUIET)
+    assert {name: e["error"] for name, e in plan.items() if e["state"] != "done"} == {}
+    known = checkpoint.read_model(given)
+    assert checkpoint.read_model(began.folder / "runs" / "digan-seed0" / "model").teacher["sha256"] == known.sha256
+    summary = digan2024.summary(Digan2024.open(began.folder))
+    teacher, lifter = summary["main"]
+    assert (summary["given"], teacher["row"], teacher["model"]["sha256"]) == ("mine", "teacher", known.sha256)
+    assert "cost" not in teacher and lifter["cost"]["images"] > 0
+    assert str(tmp_path) not in json.dumps({k: v for k, v in summary.items() if k != "plan"})
+    drawn = [json.loads((e.folder / "drawn" / "series.json").read_text("utf-8"))["seed"] for e in (began, whole)]
+    assert drawn[0] != drawn[1], "what it was shown must not be what it is compared with"
+    (tmp_path / "x" / "summary.json").write_text(json.dumps(summary), "utf-8")
+    assert api.report([began.folder], tmp_path / "page.html")[0].is_file()
+    with pytest.raises(UsageError, match="another given"):
+        digan2024.create(tmp_path / "x", MINI, rows=("digan",), device="cpu")
+    lifted = str(began.folder / "runs" / "digan-seed0" / "model")
+    with pytest.raises(ModelError, match="the teacher must be a stylegan2 of 64 px"):
+        digan2024.create(tmp_path / "y", MINI, rows=("digan",), teacher=lifted, device="cpu")
+    with pytest.raises(UsageError, match="yan2023 has no teacher"):
+        api.experiment(tmp_path / "y", "rehearsal", teacher=str(given), report=QUIET)
+    assert not (tmp_path / "y").exists()
+
+
+def test_an_experiment_of_before_a_setting_was_there_is_opened(tmp_path):
+    began = digan2024.create(tmp_path / "x", MINI, rows=("digan",), device="cpu")
+    base.begin(began)
+    path = began.folder / "experiment.json"
+    facts = json.loads(path.read_text("utf-8"))
+    assert facts.pop("given") == ""
+    path.write_text(json.dumps(facts), "utf-8")
+    assert Digan2024.open(began.folder) == began
+    facts.pop("rows")
+    path.write_text(json.dumps({**facts, "scale": {}}), "utf-8")
+    with pytest.raises(DataError, match=r"experiment\.json is damaged"):
+        Digan2024.open(began.folder)
 
 
 @pytest.mark.slow

@@ -458,7 +458,8 @@ def forecast(experiment: Digan2024, jobs: int, say: Callable[[str], None] = lamb
     from lianpu.train.world import choose_device
 
     device, speeds = choose_device(experiment.device), {}
-    for row in experiment.rows:
+    trained = {str(stage.facts["row"]): None for stage in experiment.stages() if stage.kind == "train"}
+    for row in trained:
         speeds[row] = base.training_speed(experiment.recipe(row), device, experiment.scale.threads)
         say(f"{NAMES[row]}: {speeds[row]:.1f} pictures a second on one process")
     searching = _search_speed(experiment, device)
