@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,8 +19,8 @@ from lianpu.errors import DataError, ModelError, UsageError
 from lianpu.export import video
 from lianpu.lifter import Lamp, Lifter, Wanted, yaws_of
 from lianpu.nets import mtcnn
-from lianpu.nets.digan import Digan
-from lianpu.render import camera
+from lianpu.nets.digan import Digan, frontal
+from lianpu.render import camera, surface
 from tests.test_painter import CONFIG, make_model
 
 NET = DiganConfig(teacher=CONFIG, hidden=8, transform_hidden=4, width=4)
@@ -273,3 +274,43 @@ def test_a_model_that_has_diverged_is_named(model, tmp_path):
 )
 def test_angles_are_read(text, yaws):
     assert yaws_of(text) == pytest.approx(yaws)
+
+
+# ---- heads that are cut out of their ground --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cut() -> lifter.Lifted:
+    return lifter.Lifter("clay-head-64-digan").of_seed(1)
+
+
+def test_a_head_that_was_cut_out_turns_before_its_ground(cut):
+    assert cut.layered and cut.layers is not None
+    left, front, right = (x.astype(int) for x in cut.seen([-40, 0, 40], size=64))
+    corner = np.s_[:12, :8]
+    assert np.abs(left[corner] - front[corner]).max() <= 1 >= np.abs(right[corner] - front[corner]).max()
+    assert np.abs(left - right).mean() > 4
+    picture = images.to_uint8(cut.face.picture)[0].astype(int)
+    inner = np.s_[24:48, 24:40]
+    lamp = surface.light(frontal(cut.face.light))  # in which the albedo was found
+    assert np.abs(next(cut.turned([0], lamp, 64)).astype(int) - picture)[inner].mean() < 3
+
+
+def test_its_light_moves_and_its_ground_does_not(cut):
+    frames = [x.astype(int) for x in cut.relit([-60, 60], 64)]
+    assert np.abs(frames[0][:8, :8] - frames[1][:8, :8]).max() <= 1
+    halves = [(x[20:50, 22:32].mean(), x[20:50, 32:42].mean()) for x in frames]
+    assert halves[0][0] > halves[0][1] and halves[1][0] < halves[1][1], "the side that the light comes from is brighter"
+
+
+def test_kept_it_is_the_same_and_its_mesh_ends_at_its_outline(cut, tmp_path):
+    cut.keep(tmp_path / "face.safetensors")
+    again = lifter.kept(tmp_path / "face.safetensors")
+    assert again.layered
+    assert all(np.array_equal(*pair) for pair in zip(cut.seen([20]), again.seen([20]), strict=True))
+    made = cut.mesh()
+    assert made.vertices[:, 2].min() > 1 - camera.BORDER, "nothing of the ground"
+    share = len(made.vertices) / (lifter.FINER * 63 + 1) ** 2
+    assert share == pytest.approx(float(cut.head.float().mean()), abs=0.02)
+    one = replace(cut, layered=False).mesh()
+    assert len(one.vertices) < len(made.vertices) / 8

@@ -27,6 +27,7 @@ from lianpu.errors import DataError, ModelError, UsageError, did_you_mean
 from lianpu.export import mesh, video
 from lianpu.nets import features, mtcnn
 from lianpu.nets.digan import Digan, Face
+from lianpu.ops.resample import gaussian
 from lianpu.render import camera, frames, layers, surface
 from lianpu.render.layers import Layers
 
@@ -37,6 +38,7 @@ TRAINED = LiftConfig().yaw  # degrees of yaw that a model is shown in training, 
 FRAMES = 72  # of a film
 FINER = 4  # points of a mesh for each pixel across, where the head was cut out of its ground
 MOST = round(math.degrees(camera.ROTATION))  # degrees that a view can say
+UNLIKE = 0.1  # mean error of a picture that was found, in a range of 2, beyond which it is another one; drawn heads have 0.04
 SMALLEST = 32  # pixels of a photograph below which no face can be told
 CROPS = ("auto", "face", "centre")
 LIGHT_FIX = "--light x,y,ambient,diffuse, for instance --light 0.5,-0.3,0.4,0.6"
@@ -144,6 +146,12 @@ class Lifted:
         return self.layers.albedo if self.layers else self.face.albedo
 
     @property
+    def paint(self) -> Tensor:
+        """(1, 3, h, w): the same on the picture's ground."""
+        apart = self.layers
+        return torch.lerp(apart.ground, apart.albedo, apart.cover) if apart else self.face.albedo
+
+    @property
     def head(self) -> Tensor:
         """(h, w) bool: the pixels that belong to the head, not to the ground."""
         return self.layers.cover[0, 0] > 0.5 if self.layers else self.face.depth[0] < camera.GROUND
@@ -196,11 +204,11 @@ class Lifted:
         normals = surface.normals(f.depth)
         shading = surface.shading(normals, self.light(lamp))
         numbers = {
-            "depth": f.depth[0], "normal": normals[0].permute(1, 2, 0), "albedo": self.albedo[0].permute(1, 2, 0) / 2 + 0.5,
+            "depth": f.depth[0], "normal": normals[0].permute(1, 2, 0), "albedo": self.paint[0].permute(1, 2, 0) / 2 + 0.5,
             "shading": shading[0, 0], "transform": f.transform[0, 0],
         }  # fmt: skip
         pictures = {
-            "depth": frames.depth_picture(f.depth), "normal": frames.normal_picture(normals), "albedo": self.albedo,
+            "depth": frames.depth_picture(f.depth), "normal": frames.normal_picture(normals), "albedo": self.paint,
             "shading": frames.shading_picture(shading), "transform": (2 * f.transform - 1).expand(-1, 3, -1, -1),
         }  # fmt: skip
         return {name: (numbers[name].float().cpu().numpy(), images.to_uint8(pictures[name])[0]) for name in names}
@@ -217,6 +225,7 @@ class Lifted:
             return F.interpolate(x, size=(fine, fine), mode="bicubic", align_corners=True)[0]
 
         depth, texture, cover = finer(self.depth[None]), finer(texture).clamp(-1, 1), finer(self.layers.cover)
+        depth = gaussian(depth[None], FINER * 0.75)[0]  # the pixels' grid would show as ridges in a light from aside
         return mesh.of_depth(depth[0], texture, keep=cover[0] > 0.5)
 
     def keep(self, path: Path) -> None:
@@ -333,7 +342,7 @@ class Wanted:
             )
         found = lifted.facts.get("inverted")
         said += found["laid"] if found else []
-        if found and found["spread"] > 2:
+        if found and (found["spread"] > 2 or found["error"] > UNLIKE):
             said.append(
                 "the photograph is far from all that the model knows: the shape is that of a face it knows, not of this one"
             )
