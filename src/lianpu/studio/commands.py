@@ -29,7 +29,7 @@ from lianpu.studio.wishes import (
     Wish,
 )
 
-__all__ = ["again", "command", "teach"]
+__all__ = ["again", "command"]
 
 CPU = ("--device", "cpu")  # on which the studio does all but training
 
@@ -49,12 +49,6 @@ def again(path: Path, recipe: dict[str, Any], project: Project) -> str:
     id = project.model_of(recipe)
     model = ["--model", _model(project, id)] if id else []
     return shlex.join(["lianpu", "inspect", str(path), "--rerun", *model, *CPU])
-
-
-def teach(project: Project) -> str:
-    """The command that trains a model which knows shapes, to a place where the studio finds it."""
-    words = ["lianpu", "train", "--teacher", "clay-head-64", "--recipe", "tiny-64-digan"]
-    return shlex.join([*words, "--out", str(project.path.resolve() / "models" / "my-lifter")])
 
 
 def _lines(wish: Wish | Live, project: Project, out: Path | None) -> Iterator[list[object]]:

@@ -180,7 +180,7 @@ def _state(app: FastAPI, project: Project, jobs: Jobs) -> None:
     def state() -> dict[str, Any]:
         return {
             "version": __version__, "project": project.path.name, "folder": str(project.path),
-            "teach": commands.teach(project), "models": project.models(), "datasets": project.datasets(), "recipes": _recipes(),
+            "models": project.models(), "datasets": project.datasets(), "recipes": _recipes(),
             "jobs": [shown(job) for job in list(jobs.all.values())],
         }  # fmt: skip
 

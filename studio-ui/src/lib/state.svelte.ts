@@ -101,7 +101,6 @@ export const studio = $state({
   online: true,
   folder: "",
   /** The command that trains a model which knows shapes. */
-  teach: "",
   models: [] as Model[],
   datasets: [] as DataSet[],
   recipes: [] as Recipe[],
