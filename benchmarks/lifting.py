@@ -15,7 +15,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lianpu import files, recipes
+from lianpu import files
 from lianpu.config import to_dict
 from lianpu.experiments import digan2024
 from lianpu.experiments.claims import Measured
@@ -38,15 +38,18 @@ def of_rows(rows: list[dict[str, Any]], metric: str) -> dict[str, Any] | None:
 
 
 def told(experiment: digan2024.Digan2024, row: str) -> dict[str, Any]:
-    name = experiment.called(row)
-    return {"name": name, "changes": experiment.changes(row), "settings": to_dict(recipes.find(name).config)}
+    return {
+        "name": experiment.called(row),
+        "changes": experiment.changes(row),
+        "settings": to_dict(experiment.recipe(row)),
+    }
 
 
 def table(folder: Path) -> dict[str, Any]:
     experiment = digan2024.Digan2024.open(folder)
     said = digan2024.summary(experiment)
     names = {metric: said["headline"].get("frechet", "FD") if metric == "Fréchet" else metric for metric in METRICS}
-    walls = said["real"]["yardsticks"]
+    walls = (said["real"] or {}).get("yardsticks", {})
     measured: dict[str, list[dict[str, Any]]] = {
         **{row: [r for e in said["main"] if e["row"] == row for r in e["rows"]] for row in experiment.rows},
         **walls,
@@ -54,7 +57,7 @@ def table(folder: Path) -> dict[str, Any]:
     return {
         "machine": machine(),
         "scale": said["scale"],
-        "teacher": said["given"],
+        "teacher": said["given_teacher"],
         "finished": said["finished"],
         "table": {
             row: {names[m]: value for m in METRICS if (value := of_rows(rows, names[m])) is not None}

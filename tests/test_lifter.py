@@ -310,7 +310,7 @@ def test_kept_it_is_the_same_and_its_mesh_ends_at_its_outline(cut, tmp_path):
     assert all(np.array_equal(*pair) for pair in zip(cut.seen([20]), again.seen([20]), strict=True))
     made = cut.mesh()
     assert made.vertices[:, 2].min() > 1 - camera.BORDER, "nothing of the ground"
-    share = len(made.vertices) / (lifter.FINER * 63 + 1) ** 2
+    share = len(made.vertices) / (4 * 63 + 1) ** 2
     assert share == pytest.approx(float(cut.head.float().mean()), abs=0.02)
     one = replace(cut, layered=False).mesh()
     assert len(one.vertices) < len(made.vertices) / 8

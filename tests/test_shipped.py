@@ -96,7 +96,7 @@ def test_the_teacher_turns_its_heads_as_far_as_those_it_learnt_from():
     reader = np.linalg.solve(known.T @ known + 50 * np.eye(known.shape[1]), known.T @ its)
     drawn_yaw = both[120:, 0] @ reader
     assert np.corrcoef(drawn_yaw, yaw[120:])[0, 1] > 0.8
-    painter = Painter("clay-head-64", "clay-head-64-digan")
+    painter = Painter("clay-head-64")
     subjects = painter.subjects(96, seed=0, truncation=1.0)
     made = np.stack([small(painter.paint(subject)) for subject in subjects]) @ reader
     assert made.std() > 0.8 * drawn_yaw.std()
@@ -110,7 +110,7 @@ def test_the_lifter_finds_the_slopes_of_heads_that_it_was_never_told_of():
     mine = torch.cat([lifter.of_seed(seed).face.depth for seed in range(48)])
     inside = (true < camera.GROUND).all(0) & (mine < camera.GROUND).float().mean(0).gt(0.9)
     assert inside.sum() > 600
-    for axis, likeness in ((0, 0.93), (1, 0.75)):  # across, down
+    for axis, likeness in ((0, 0.96), (1, 0.7)):  # across, down
         found, known = (surface.normals(depth)[:, axis].mean(0)[inside] for depth in (mine, true))
         assert torch.corrcoef(torch.stack([found, known]))[0, 1] > likeness
         assert 0.6 < float((found * known).sum() / known.square().sum()) < 1.4

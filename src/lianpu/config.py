@@ -366,6 +366,11 @@ class DiganConfig:
         return self.teacher.classes
 
     @property
+    def outlined(self) -> bool:
+        """Whether faces stand before a plain ground, out of which they can be cut."""
+        return self.silhouette > 0
+
+    @property
     def blocks(self) -> int:
         """Doublings of DS and DT from 4x4 to half the picture's size."""
         return self.resolution.bit_length() - 4

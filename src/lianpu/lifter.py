@@ -20,7 +20,7 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
-from lianpu import checkpoint, files, images, inversion, provenance, weights
+from lianpu import checkpoint, files, images, inversion, provenance, recipes, weights
 from lianpu.config import LiftConfig
 from lianpu.data.crop import Find, aligned, portrait, square
 from lianpu.errors import DataError, ModelError, UsageError, did_you_mean
@@ -34,10 +34,11 @@ from lianpu.render.layers import Layers
 __all__ = ["MAPS", "Lamp", "Lifted", "Lifter", "Wanted", "again", "kept", "yaws_of"]
 
 MAPS = ("depth", "normal", "albedo", "shading", "transform")
-TRAINED = LiftConfig().yaw  # degrees of yaw that a model is shown in training, to either side
+SWING = 45.0  # degrees to either side, of a film of a head that turns
 FRAMES = 72  # of a film
-FINER = 4  # points of a mesh for each pixel across, where the head was cut out of its ground
+FINE = 256  # points of a mesh across, about, where the head was cut out of its ground
 MOST = round(math.degrees(camera.ROTATION))  # degrees that a view can say
+LEAST = 0.05  # of a picture that a head covers at least
 UNLIKE = 0.1  # mean error of a picture that was found, in a range of 2, beyond which it is another one; drawn heads have 0.04
 SMALLEST = 32  # pixels of a photograph below which no face can be told
 CROPS = ("auto", "face", "centre")
@@ -118,7 +119,9 @@ class Lifted:
     """What its files say of it."""
     photograph: bool = False
     layered: bool = False
-    """Whether the head was cut out of its ground, before which it turns."""
+    """Whether the face stands before a plain ground: the head is cut out of it, and turns before it."""
+    trained: float = LiftConfig().yaw
+    """Degrees of yaw that the model was shown in training, to either side."""
 
     @property
     def size(self) -> int:
@@ -131,9 +134,10 @@ class Lifted:
 
     @cached_property
     def layers(self) -> Layers | None:
-        """The head and its ground apart; None where one mesh is both."""
+        """The head and its ground apart; None where one mesh is both, or where no head was found in it."""
         f = self.face
-        return layers.split(f.picture, f.depth, f.albedo) if self.layered else None
+        found = layers.split(f.picture, f.depth, f.albedo) if self.layered else None
+        return None if found is None or float(found.cover.mean()) < LEAST else found
 
     @property
     def depth(self) -> Tensor:
@@ -144,12 +148,6 @@ class Lifted:
     def albedo(self) -> Tensor:
         """(1, 3, h, w): of the mesh that is drawn."""
         return self.layers.albedo if self.layers else self.face.albedo
-
-    @property
-    def paint(self) -> Tensor:
-        """(1, 3, h, w): the same on the picture's ground."""
-        apart = self.layers
-        return torch.lerp(apart.ground, apart.albedo, apart.cover) if apart else self.face.albedo
 
     @property
     def head(self) -> Tensor:
@@ -188,7 +186,7 @@ class Lifted:
 
     def relit(self, angles: Sequence[float], size: int = 0) -> Iterator[np.ndarray]:
         """The face from the front in light from each angle, degrees, positive from the right."""
-        f, apart, size = self.face, self.layers, size or self.shown
+        f, apart, size = self.face, self.layers, size or max(self.size, 256)
         if apart is None:
             return frames.relit(f.depth, f.albedo, f.transform, angles, size=size)
         return frames.relit(
@@ -198,19 +196,24 @@ class Lifted:
     @torch.no_grad()
     def maps(self, names: Sequence[str], lamp: Lamp | None = None) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """{name: (numbers, picture)}: depth (h, w) in the renderer's lengths, normals (h, w, 3) with x right, y down, z to the viewer,
-        albedo (h, w, 3), shading (h, w) and what moves with the head (h, w), each float32, and a picture uint8 (h, w, 3) of it.
+        albedo (h, w, 3), shading (h, w) and what moves with the head (h, w), each float32, and a picture uint8 (h, w, 3) of it. Those of
+        what is drawn: numbers of a head that was cut out go on beyond its outline, which "transform" tells; pictures end there.
         """
-        f = self.face
-        normals = surface.normals(f.depth)
+        depth, albedo, normals, T, apart = self.depth, self.albedo, self.normals, self.face.transform, self.layers
         shading = surface.shading(normals, self.light(lamp))
         numbers = {
-            "depth": f.depth[0], "normal": normals[0].permute(1, 2, 0), "albedo": self.paint[0].permute(1, 2, 0) / 2 + 0.5,
-            "shading": shading[0, 0], "transform": f.transform[0, 0],
+            "depth": depth[0], "normal": normals[0].permute(1, 2, 0), "albedo": albedo[0].permute(1, 2, 0) / 2 + 0.5,
+            "shading": shading[0, 0], "transform": (apart.cover if apart else T)[0, 0],
         }  # fmt: skip
         pictures = {
-            "depth": frames.depth_picture(f.depth), "normal": frames.normal_picture(normals), "albedo": self.paint,
-            "shading": frames.shading_picture(shading), "transform": (2 * f.transform - 1).expand(-1, 3, -1, -1),
+            "depth": frames.depth_picture(depth), "normal": frames.normal_picture(normals), "albedo": albedo,
+            "shading": frames.shading_picture(shading), "transform": (2 * T - 1).expand(-1, 3, -1, -1),
         }  # fmt: skip
+        if apart:
+            facing = albedo.new_tensor([0.0, 0.0, 1.0])[:, None, None].expand_as(albedo)
+            behind = {"depth": facing * 0 - 1, "normal": facing, "albedo": apart.ground, "shading": facing * 0}
+            pictures |= {name: torch.lerp(ground, pictures[name], apart.cover) for name, ground in behind.items()}
+            pictures["transform"] = (2 * apart.cover - 1).expand(-1, 3, -1, -1)
         return {name: (numbers[name].float().cpu().numpy(), images.to_uint8(pictures[name])[0]) for name in names}
 
     @torch.no_grad()
@@ -219,20 +222,21 @@ class Lifted:
         texture = self.albedo if lamp is None else self.lit(self.light(lamp))
         if self.layers is None:
             return mesh.of_depth(self.depth[0], texture[0].clamp(-1, 1), keep=self.head)
-        fine = FINER * (self.size - 1) + 1  # an outline that was cut is as smooth as its cover
+        times = max(1, round(FINE / self.size))
+        fine = times * (self.size - 1) + 1  # an outline that was cut is as smooth as its cover
 
         def finer(x: Tensor) -> Tensor:
             return F.interpolate(x, size=(fine, fine), mode="bicubic", align_corners=True)[0]
 
         depth, texture, cover = finer(self.depth[None]), finer(texture).clamp(-1, 1), finer(self.layers.cover)
-        depth = gaussian(depth[None], FINER * 0.75)[0]  # the pixels' grid would show as ridges in a light from aside
+        depth = gaussian(depth[None], times * 0.75)[0]  # the pixels' grid would show as ridges in a light from aside
         return mesh.of_depth(depth[0], texture, keep=cover[0] > 0.5)
 
     def keep(self, path: Path) -> None:
         """Writes the face to a file that `kept` reads: a photograph need not be looked for again."""
         about = {
             "name": self.name, "source": self.source, "model": self.model, "facts": self.facts, "photograph": self.photograph,
-            "layered": self.layered,
+            "layered": self.layered, "trained": self.trained,
         }  # fmt: skip
         tensors = {name: each.cpu().contiguous() for name, each in self.face._asdict().items()}
         files.atomic_write(path, save(tensors, {"lianpu": json.dumps(about, ensure_ascii=False)}))
@@ -335,10 +339,10 @@ class Wanted:
     def warnings(self, lifted: Lifted) -> list[str]:
         """What whoever uses the files should know."""
         said = []
-        beyond = [yaw for yaw in self.yaws if abs(yaw) > TRAINED]
+        beyond = [yaw for yaw in self.yaws if abs(yaw) > lifted.trained]
         if beyond:
             said.append(
-                f"turned by up to {max(map(abs, beyond)):g} degrees, and the model was trained on {TRAINED:g}: sides are a guess"
+                f"turned by up to {max(map(abs, beyond)):g} degrees, and the model was trained on {lifted.trained:g}: sides are a guess"
             )
         found = lifted.facts.get("inverted")
         said += found["laid"] if found else []
@@ -386,7 +390,7 @@ class Wanted:
         for path in self.export:
             written += mesh.write(path, lifted.mesh(self.lamp), lifted.origin, height_mm=self.height_mm)
         if self.turntable is not None:
-            turned = frames.swing(TRAINED, FRAMES)
+            turned = frames.swing(SWING, FRAMES)
             film(self.turntable, lifted.seen(turned, self.pitch, self.roll, self.lamp, self.size))
         if self.relight is not None:
             film(self.relight, lifted.relit(frames.swing(60, FRAMES), self.size))
@@ -411,9 +415,10 @@ class Lifter:
         return self.network.config.resolution
 
     @property
-    def _layered(self) -> bool:
-        """Whether its heads have outlines to be cut out by."""
-        return self.network.config.silhouette > 0
+    def _trained(self) -> float:
+        """Degrees of yaw that its recipe asks for."""
+        known = recipes.RECIPES.get(self.model.recipe)
+        return known.config.yaw if known and isinstance(known.config, LiftConfig) else LiftConfig().yaw
 
     @torch.no_grad()
     def of_seed(self, seed: int, *, label: str | None = None, truncation: float = 0.7) -> Lifted:
@@ -516,4 +521,5 @@ class Lifter:
         model = {"name": self.name, "kind": self.model.kind, "sha256": self.model.sha256, "recipe": self.model.recipe}
         data = provenance.material(self.model.data)
         known = {"verb": "lift", "model": model, "data": data, "device": self.device.type, **facts}
-        return Lifted(name, face, source, f"{self.name} {self.model.sha256[:16]}", known, photograph, self._layered)
+        made = f"{self.name} {self.model.sha256[:16]}"
+        return Lifted(name, face, source, made, known, photograph, self.network.config.outlined, self._trained)

@@ -98,14 +98,14 @@ def test_a_teacher_that_exists_is_lifted_and_none_is_trained(whole, tmp_path):
     assert checkpoint.read_model(began.folder / "runs" / "digan-seed0" / "model").teacher["sha256"] == known.sha256
     summary = digan2024.summary(Digan2024.open(began.folder))
     teacher, lifter = summary["main"]
-    assert (summary["given"], teacher["row"], teacher["model"]["sha256"]) == ("mine", "teacher", known.sha256)
+    assert (summary["given_teacher"], teacher["row"], teacher["model"]["sha256"]) == ("mine", "teacher", known.sha256)
     assert "cost" not in teacher and lifter["cost"]["images"] > 0
     assert str(tmp_path) not in json.dumps({k: v for k, v in summary.items() if k != "plan"})
     drawn = [json.loads((e.folder / "drawn" / "series.json").read_text("utf-8"))["seed"] for e in (began, whole)]
     assert drawn[0] != drawn[1], "what it was shown must not be what it is compared with"
     (tmp_path / "x" / "summary.json").write_text(json.dumps(summary), "utf-8")
     assert api.report([began.folder], tmp_path / "page.html")[0].is_file()
-    with pytest.raises(UsageError, match="another given"):
+    with pytest.raises(UsageError, match="another given teacher"):
         digan2024.create(tmp_path / "x", MINI, rows=("digan",), device="cpu")
     lifted = str(began.folder / "runs" / "digan-seed0" / "model")
     with pytest.raises(ModelError, match="the teacher must be a stylegan2 of 64 px"):
@@ -120,11 +120,11 @@ def test_an_experiment_of_before_a_setting_was_there_is_opened(tmp_path):
     base.begin(began)
     path = began.folder / "experiment.json"
     facts = json.loads(path.read_text("utf-8"))
-    assert facts.pop("given") == ""
+    assert facts.pop("given_teacher") == ""
     path.write_text(json.dumps(facts), "utf-8")
     assert Digan2024.open(began.folder) == began
-    facts.pop("rows")
-    path.write_text(json.dumps({**facts, "scale": {}}), "utf-8")
+    facts.pop("own_data")
+    path.write_text(json.dumps(facts), "utf-8")
     with pytest.raises(DataError, match=r"experiment\.json is damaged"):
         Digan2024.open(began.folder)
 

@@ -92,3 +92,12 @@ def test_drawn_heads_are_told_from_their_ground():
         found = silhouette.matte(picture)[0, 0].numpy() > 0.5
         shares.append((found & seen.mask).sum() / (found | seen.mask).sum())
     assert min(shares) > 0.9
+
+
+@pytest.mark.parametrize("high", [12, 20, 28])
+def test_shoulders_that_reach_the_edges_are_body(high):
+    """Of the edges' pixels a fifth or more are then not ground."""
+    bust = disc(64, 16)
+    bust[64 - high :] = True
+    picture = torch.where(bust, 0.5, -0.5).expand(1, 3, 64, 64)
+    assert ((silhouette.matte(picture)[0, 0] > 0.5) == bust).float().mean() > 0.99

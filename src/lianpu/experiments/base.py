@@ -9,7 +9,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -46,6 +46,8 @@ class Paper:
     SCALE: ClassVar[type]
     MAY_CHANGE: ClassVar[tuple[str, ...]] = ("rows", "seeds", "device")
     """What may differ when the experiment goes on; anything else would make it another."""
+    LATER: ClassVar[tuple[str, ...]] = ()
+    """What an `experiment.json` of before it was there does without."""
 
     folder: Path
     scale: Any
@@ -70,7 +72,7 @@ class Paper:
             kept = {
                 f.name: values[f.name]
                 for f in fields(cls)
-                if f.name not in ("folder", "scale") and (f.name in values or f.default is MISSING)
+                if f.name not in ("folder", "scale") and (f.name in values or f.name not in cls.LATER)
             }
             plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()}
             return cls(folder, config.from_dict(cls.SCALE, values["scale"]), **plain)

@@ -17,7 +17,7 @@ from lianpu import __version__, checkpoint
 from lianpu.data import build, records
 from lianpu.data.folder import Folder
 from lianpu.data.samples import heads
-from lianpu.errors import ModelError, UsageError
+from lianpu.errors import LianpuError, ModelError, UsageError
 from lianpu.experiments import base
 from lianpu.experiments.base import SEED, Paper, embedders, extractors, portable, read, rulers
 from lianpu.experiments.claims import Look, Measured, judge
@@ -116,8 +116,9 @@ class Digan2024(Paper):
 
     NAME: ClassVar[str] = "digan2024"
     SCALE: ClassVar[type] = Scale
+    LATER: ClassVar[tuple[str, ...]] = ("given_teacher",)
 
-    given: str = ""
+    given_teacher: str = ""
     """A model that is the teacher; without it one is trained."""
 
     # ------------------------------------------------------------------------------------------------------- the plan
@@ -139,9 +140,9 @@ class Digan2024(Paper):
             Stage("evaluate-real", "evaluate", ("data",), {"row": "real"}),
         ]
         teacher = self._pair("teacher", SEED, ("data",))
-        if self.given:
+        if self.given_teacher:
             teacher = [replace(teacher[1], needs=("evaluate-real",))]
-        taught = () if self.given else (teacher[0].name,)
+        taught = () if self.given_teacher else (teacher[0].name,)
         found += teacher
         if not self.own_data and self._lifters:
             found.append(Stage("codes", "codes", ("data", *taught)))
@@ -172,20 +173,20 @@ class Digan2024(Paper):
         return None if stage.facts["row"] in LIFTERS else self.data
 
     def teacher(self, stage: Stage) -> Path | None:
-        return self._teacher if stage.facts["row"] in LIFTERS else None
+        return self.teacher_model if stage.facts["row"] in LIFTERS else None
 
     @property
-    def _teacher(self) -> Path:
-        if self.given:
-            return checkpoint.find_model(self.given)
+    def teacher_model(self) -> Path:
+        if self.given_teacher:
+            return checkpoint.find_model(self.given_teacher)
         return self.folder / "runs" / f"teacher-seed{SEED}" / "model"
 
     def model(self, stage: Stage) -> Path:
         """Where what a row has learnt lies."""
-        return self._teacher if self._is_given(stage) else self.run(stage) / "model"
+        return self.teacher_model if self._is_given(stage) else self.run(stage) / "model"
 
     def _is_given(self, stage: Stage) -> bool:
-        return bool(self.given) and stage.facts["row"] == "teacher"
+        return bool(self.given_teacher) and stage.facts["row"] == "teacher"
 
     @property
     def resolution(self) -> int:
@@ -201,11 +202,14 @@ class Digan2024(Paper):
         if stage.facts["row"] not in LIFTERS or not self.run(stage).exists():
             return True
         model = read(self.run(stage) / "model" / "model.json") or {}
-        teacher = read(self._teacher / "model.json") or {}
+        try:
+            teacher = read(self.teacher_model / "model.json") or {}
+        except LianpuError:  # one that was given, and is not there any more
+            return True
         return bool(teacher) and model.get("teacher", {}).get("sha256") == teacher.get("sha256")
 
     def weights_of(self, stage: Stage) -> str:
-        return checkpoint.read_model(self._teacher).sha256 if self._is_given(stage) else super().weights_of(stage)
+        return checkpoint.read_model(self.teacher_model).sha256 if self._is_given(stage) else super().weights_of(stage)
 
     def done(self, stage: Stage) -> bool:
         if not super().done(stage):
@@ -222,7 +226,7 @@ class Digan2024(Paper):
         if stage.name == "codes":
             from lianpu.nets import features
 
-            teacher = checkpoint.read_model(self._teacher).sha256
+            teacher = checkpoint.read_model(self.teacher_model).sha256
             compared = features.perceptual_name()
             return {"teacher": teacher, "held": s.held, "series": HELD, "steps": s.steps, "features": compared}
         known: dict[str, Any] = {
@@ -236,7 +240,10 @@ class Digan2024(Paper):
         if stage.facts["row"] != "real":
             known["model"] = self.weights_of(stage)
         if stage.facts["row"] in LIFTERS:
-            known["teacher"] = checkpoint.read_model(self._teacher).sha256
+            known |= {
+                "teacher": checkpoint.read_model(self.teacher_model).sha256,
+                "heads": "cut out of their ground, where it is plain",
+            }
             if not self.own_data:
                 known["codes"] = digest(self.inputs(self._searching))
         return known
@@ -255,7 +262,7 @@ class Digan2024(Paper):
 
     def train(self, stage: Stage, report: Reporter, minutes: float | None) -> bool:
         run = self.run(stage)
-        begun, now = (read(path / "model.json") for path in (run / "model", self._teacher))
+        begun, now = (read(path / "model.json") for path in (run / "model", self.teacher_model))
         if stage.facts["row"] in LIFTERS and begun and now and begun.get("teacher", {}).get("sha256") != now["sha256"]:
             raise UsageError(
                 f"{run.name} was begun with another teacher.", str(run), "Remove that folder: it is trained anew."
@@ -283,7 +290,7 @@ class Digan2024(Paper):
 
     @property
     def _series(self) -> int:
-        return UNSEEN if self.given else DRAWN
+        return UNSEEN if self.given_teacher else DRAWN
 
     @property
     def _truth(self) -> heads.Truth:
@@ -295,7 +302,7 @@ class Digan2024(Paper):
         from lianpu.nets.stylegan2 import Generator
         from lianpu.train.world import choose_device
 
-        network, _ = checkpoint.load_model(self._teacher, "stylegan2", choose_device(self.device))
+        network, _ = checkpoint.load_model(self.teacher_model, "stylegan2", choose_device(self.device))
         assert isinstance(network, Generator)
         network.requires_grad_(False)
         pictures = self._truth.pictures
@@ -356,7 +363,7 @@ class Digan2024(Paper):
             **more,
         }
         if self._is_given(stage):
-            model = checkpoint.read_model(self._teacher)
+            model = checkpoint.read_model(self.teacher_model)
             facts["model"] = {"sha256": model.sha256, "images_seen": model.images_seen, "data": model.data}
         elif row != "real":
             facts |= self.cost(stage)
@@ -433,7 +440,7 @@ def create(
         device,
     )
     if teacher:
-        wanted = replace(wanted, given=_given(teacher, wanted.resolution))
+        wanted = replace(wanted, given_teacher=_given(teacher, wanted.resolution))
     if data is not None:
         for split in ("train", "test"):
             Folder.open(data, split, wanted.resolution)
@@ -475,13 +482,15 @@ def _search_speed(experiment: Digan2024, device: Any) -> float:
     import torch
 
     from lianpu import inversion
-    from lianpu.config import StyleGAN2Config
+    from lianpu.config import StyleGAN2Config, from_dict
     from lianpu.experiments.lifting import AT_ONCE
     from lianpu.nets import features
     from lianpu.nets.stylegan2 import Generator
 
     with threads(experiment.scale.threads):
         net = experiment.recipe("teacher").net
+        if experiment.given_teacher:
+            net = from_dict(StyleGAN2Config, checkpoint.read_model(experiment.teacher_model).config)
         assert isinstance(net, StyleGAN2Config)
         teacher = Generator(net).to(device).requires_grad_(False)
         phi, size = features.perceptual().to(device), experiment.resolution
@@ -509,7 +518,7 @@ def summary(experiment: Digan2024) -> dict[str, Any]:
     return {
         **experiment.facts(),
         "own_data": Path(experiment.own_data).name,
-        "given": Path(experiment.given).name,
+        "given_teacher": Path(experiment.given_teacher).name,
         "lianpu": __version__,
         "finished": not missing,
         "names": NAMES,

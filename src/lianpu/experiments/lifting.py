@@ -244,7 +244,7 @@ def rendered(network: Digan, name: str, count: int, truncation: float = 1.0) -> 
 def lifted_face(network: Digan, seed: int, truncation: float) -> Lifted:
     """The same as users get it: cut out of its ground where the model has outlines."""
     face = new_face(network, seed, truncation)
-    return Lifted(f"seed{seed:06d}", face, f"seed {seed}", "", {}, layered=network.config.silhouette > 0)
+    return Lifted(f"seed{seed:06d}", face, f"seed {seed}", "", {}, layered=network.config.outlined)
 
 
 @torch.no_grad()
@@ -259,8 +259,8 @@ def shown(network: Digan, count: int, truncation: float = 0.7) -> tuple[list[np.
         lifted = lifted_face(network, seed, truncation)
         face, light = lifted.face, surface.light(frontal(lifted.face.light))
         aside = (surface.light(face.light.new_tensor([[-0.6, 0.6, x, -0.3]])) for x in (-1.0, 1.0))
-        maps = (face.picture, frames.normal_picture(surface.normals(face.depth)), lifted.paint)
-        picture, normals, albedo = (images.resize(images.to_uint8(x)[0], size) for x in maps)
+        maps = [made for _, made in lifted.maps(["normal", "albedo"]).values()]
+        picture, normals, albedo = (images.resize(x, size) for x in (images.to_uint8(face.picture)[0], *maps))
         turned = lifted.turned([0, -40, -20, 20, 40], light, size)
         cells = [picture, *turned, normals, albedo, *(next(lifted.turned([0], one, size)) for one in aside)]
         pictures += cells
@@ -277,8 +277,7 @@ def lit(network: Digan, count: int, truncation: float = 0.7) -> tuple[list[np.nd
     for seed in range(count):
         lifted = lifted_face(network, seed, truncation)
         lamps = [frames.lamp(angle, 0.35, 0.75, lifted.face.depth) for angle in angles]
-        normals = surface.normals(lifted.face.depth)
-        shades = (frames.shading_picture(surface.shading(normals, lamp)) for lamp in lamps)
+        shades = (frames.shading_picture(surface.shading(lifted.normals, lamp)) for lamp in lamps)
         pictures += [next(lifted.turned([0], lamp, size)) for lamp in lamps]
         pictures += [images.resize(images.to_uint8(shade)[0], size) for shade in shades]
     return pictures, len(angles)

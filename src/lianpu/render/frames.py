@@ -30,8 +30,8 @@ def still(
 ) -> np.ndarray:
     """One face, (1, h, h), (1, 3, s, s) and (1, 1, h, h), from one view: (size, size, 3) uint8 with soft outlines.
 
-    It is drawn with a pixel between any two, and each pixel takes in its neighbours. ground: (1, 3, h, h), what is seen past it, with a
-    picture of four channels, the last of which says how much of each pixel is the face, in [0, 1].
+    It is drawn with a pixel between any two, and each pixel takes in its neighbours. ground: (1, 3, h, h), what is seen past it; then the
+    picture is (1, 4, s, s), and its last channel says how much of each pixel is the face, in [0, 1].
     """
     seen = views.render(depth, picture, transform, view.to(depth), texture="inverse", size=2 * size - 1)
     if ground is None:
@@ -84,8 +84,8 @@ def relit(
     ground: Tensor | None = None,
 ) -> Iterator[np.ndarray]:
     """The face under a light that comes from each angle, in degrees, positive from the right, as LiftedGAN's films show it (there ambient
-    and diffuse are 0.2 and 0.8 raw). albedo: (1, 3, s, s); normals are by default the depth map's, brought to its size. cover: how much of
-    each pixel is the face, (1, 1, s, s), where there is a ground behind it.
+    and diffuse are 0.2 and 0.8 raw). albedo: (1, 3, s, s); normals, (1, 3, h, h), are by default the depth map's, brought to its size.
+    cover, (1, 1, s, s), how much of each pixel is the face, and ground, (1, 3, h, h), behind it: both or neither.
     """
     size = size or albedo.shape[-1]
     normals = surface.normals(depth) if normals is None else normals

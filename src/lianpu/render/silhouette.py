@@ -18,6 +18,7 @@ FAINT, CLEAR = (
     0.03,
     0.08,
 )  # of the span from black to white: what differs less from the ground is ground, what differs more is body
+UNEVEN = 0.1  # of that span a ground's colours differ at most: where shoulders reach the edges, they are not ground
 PLAIN = 0.8  # of the edges' pixels the ground's colours are
 EDGE = 2  # columns to the left and right, and rows above, that show the ground
 COARSEST = 8  # side of the smallest picture that is inflated, before the next larger one
@@ -28,15 +29,15 @@ SWEEPS = 32  # of Jacobi's at each size
 def matte(pictures: Tensor) -> Tensor:
     """How much each pixel of pictures (n, c, h, w) in [-1, 1] is body, (n, 1, h, w) in [0, 1]: one body, in the middle, upright.
 
-    The ground's colour is the median of the left, right and upper edge, and what four fifths of these edges differ from it by is
-    ground too. A pixel's difference from it is the least that one must climb on a way in from these edges, so that a body has no holes
-    (the barrier distance of Zhang et al. 2015, "Minimum Barrier Salient Object Detection at 80 FPS", with one end at the ground's
+    The ground's colour is the median of the left, right and upper edge, and what four fifths of these edges differ from it by, if it is
+    little, is ground too. A pixel's difference from it is the least that one must climb on a way in from these edges, so that a body has
+    no holes (the barrier distance of Zhang et al. 2015, "Minimum Barrier Salient Object Detection at 80 FPS", with one end at the ground's
     colour). Of what is not ground the body is what hangs together with the middle, and each row of it is one piece. No gradient passes.
     """
     sides = torch.cat([x.flatten(2) for x in (pictures[..., :EDGE], pictures[..., -EDGE:], pictures[..., :EDGE, :])], 2)
     sides = sides.nan_to_num(0.0)
     ground = sides.median(2, keepdim=True).values
-    spread = ((sides - ground).abs().amax(1) / 2).quantile(PLAIN, 1)[:, None, None, None]
+    spread = ((sides - ground).abs().amax(1) / 2).quantile(PLAIN, 1).clamp(max=UNEVEN)[:, None, None, None]
     far = (pictures - ground[..., None]).abs().amax(1, keepdim=True).nan_to_num(0.0) / 2
     climbed = _grown(lambda x: torch.maximum(far, -F.max_pool2d(-x, 3, 1)), _walled(far))
     body = ((climbed - spread - FAINT) / (CLEAR - FAINT)).clamp(0, 1)

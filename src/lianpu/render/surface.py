@@ -91,7 +91,9 @@ def fitted(albedo: Tensor, normals: Tensor, picture: Tensor, where: Tensor, near
     ridge = OPEN * XX.diagonal(dim1=1, dim2=2).mean(1).clamp(min=1e-6)[:, None, None]
     known = torch.cat([near.ambient[:, None], near.diffuse[:, None] * near.direction], 1)[..., None]
     found = torch.linalg.solve(XX + ridge * torch.eye(4).to(XX), Xy + ridge * known)[..., 0]
-    return Light(found[:, 0], found[:, 1:].norm(dim=1), F.normalize(found[:, 1:], dim=1))
+    diffuse = found[:, 1:].norm(dim=1)
+    towards = torch.where(diffuse[:, None] > 0, F.normalize(found[:, 1:], dim=1), near.direction)
+    return Light(found[:, 0], diffuse, towards)
 
 
 def relight(albedo: Tensor, shading: Tensor) -> Tensor:

@@ -185,10 +185,15 @@ def _protocol(p: Page) -> None:
         return
     train, test = (number(mapping(data.get(k)).get("pictures")) for k in ("train", "test"))
     known = {"train": train, "test": test, "size": data.get("size"), "name": data.get("name")}
-    about = [tag("li", t("lift.protocol.data" if data.get("drawn") else "exp.protocol.own", **known))]
-    seeds = ", ".join(map(str, sequence(p.facts.get("seeds"))))
+    given, seeds = p.facts.get("given_teacher"), ", ".join(map(str, sequence(p.facts.get("seeds"))))
+    end = ".given" if given else ""
+    about = [tag("li", t(f"lift.protocol.data{end}" if data.get("drawn") else "exp.protocol.own", **known))]
     kimg, lifter = page.brief(p.scale.get("kimg")), page.brief(p.scale.get("lifter_kimg"))
-    about.append(tag("li", t("lift.protocol.train", kimg=kimg, lifter=lifter, seeds=seeds)))
+    if given:
+        seen = next((mapping(e.get("model")).get("images_seen") for e in p.main if e["row"] == "teacher"), None)
+        shown = page.brief(seen / 1000) if isinstance(seen, int) else t("unknown")
+        about.append(tag("li", t("lift.protocol.given", name=str(given), kimg=shown)))
+    about.append(tag("li", t(f"lift.protocol.train{end}", kimg=kimg, lifter=lifter, seeds=seeds)))
     codes = mapping(p.facts.get("codes"))
     if codes:
         steps, error = number(p.scale.get("steps")), number(codes.get("error"))

@@ -398,6 +398,18 @@ WORDS: dict[str, tuple[str, str]] = {
         "Data: clay heads drawn from rules on a CC0 basis at {size} px; {train} pictures to train the teacher on, {test} held out for distances, and further heads held out for shapes.",
         "数据：以 CC0 头部基底按规则绘制的泥塑头像，{size} 像素；训练教师 {train} 幅，留出 {test} 幅用于距离，另有头像留作形状检验。",
     ),
+    "lift.protocol.given": (
+        "Teacher: {name}, which was there; it was shown {kimg} thousand pictures, and none of the heads measured here.",
+        "教师：已有的模型 {name}，训练时共见 {kimg} 千张图像，其中没有此处所测的头像。",
+    ),
+    "lift.protocol.data.given": (
+        "Data: clay heads drawn from rules on a CC0 basis at {size} px, {test} pictures for distances, and further heads for shapes.",
+        "数据：以 CC0 头部基底按规则绘制的泥塑头像，{size} 像素；{test} 幅用于距离，另有头像用于形状检验。",
+    ),
+    "lift.protocol.train.given": (
+        "Training: {lifter} thousand faces a lifter; seeds {seeds} for DIGAN and LiftedGAN, the first for ablations. All lifters have the same teacher, settings and number of steps.",
+        "训练：三维化模型 {lifter} 千张；DIGAN 与 LiftedGAN 取种子 {seeds}，消融取第一个。各模型的教师、设置与步数相同。",
+    ),
     "lift.protocol.train": (
         "Training: {kimg} thousand pictures a teacher, {lifter} thousand faces a lifter; seeds {seeds} for DIGAN and LiftedGAN, the first for ablations. All lifters have the same teacher, settings and number of steps.",
         "训练：教师 {kimg} 千张，三维化模型 {lifter} 千张；DIGAN 与 LiftedGAN 取种子 {seeds}，消融取第一个。各模型的教师、设置与步数相同。",

@@ -179,7 +179,7 @@ def _state(app: FastAPI, project: Project, jobs: Jobs) -> None:
     @app.get("/api/state")
     def state() -> dict[str, Any]:
         return {
-            "version": __version__, "project": project.path.name, "folder": str(project.path),
+            "version": __version__, "project": project.path.name,
             "models": project.models(), "datasets": project.datasets(), "recipes": _recipes(),
             "jobs": [shown(job) for job in list(jobs.all.values())],
         }  # fmt: skip

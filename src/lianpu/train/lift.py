@@ -39,7 +39,7 @@ DETAIL = (
 )  # deviation of the blur that leaves an albedo's details, in widths of the picture; theirs at 256 px
 FINE = 3 / 64  # deviation of the blur that leaves what is fine in a picture, in widths of it
 SIDE = 64  # at most so many pixels a side have the details whose rank is lowered, as there
-RIM = 2  # pixels inside an outline, where head and ground are one: no light is found there
+RIM = 1 / 32  # widths of the picture inside an outline, where head and ground are one: no light is found there
 MEMORY = 0.99  # of the watch over yaw and relief: it looks at the last hundred steps or so
 
 Phi = Callable[[Tensor], list[Tensor]]
@@ -156,7 +156,8 @@ class LiftTask(nn.Module):
         """
         c, target = self.config, other.painted.picture.detach().clamp(-1, 1)
         head = (face.depth[:, None] < camera.GROUND).to(target)
-        head = -F.max_pool2d(-head, 2 * RIM + 1, 1, RIM)
+        rim = max(1, round(RIM * head.shape[-1]))
+        head = -F.max_pool2d(-head, 2 * rim + 1, 1, rim)
         body = head * other.alone[1][..., None, None]
         with torch.no_grad():
             near = surface.light(frontal(face.light))

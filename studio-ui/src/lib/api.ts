@@ -88,7 +88,7 @@ export async function wish(body: Record<string, unknown>): Promise<Job | undefin
 }
 
 export async function refresh(): Promise<void> {
-  type State = Pick<typeof studio, "models" | "datasets" | "recipes" | "jobs" | "folder">;
+  type State = Pick<typeof studio, "models" | "datasets" | "recipes" | "jobs">;
   const began = performance.now();
   const state = await get<State>("/state");
   const old = (job: Job) => (heardAt.get(job.id) ?? 0) < began; // what the socket told meanwhile is newer

@@ -1,6 +1,6 @@
 // A head drawn as lianpu.render draws it (camera.py, surface.py, views.py, frames.still): the grid mesh of its depth map is moved and
 // drawn with a pixel between any two, each pixel looks up where it lay in the picture, and takes in its neighbours. On the processor, so
-// that it needs no graphics card: tests/studio/test_head.py compares it with the server's picture.
+// that it needs no graphics card: tests/studio/test_browser.py compares it with the server's picture.
 
 export type Light = { x: number; y: number; ambient: number; diffuse: number };
 export type View = { yaw: number; pitch: number; roll: number };

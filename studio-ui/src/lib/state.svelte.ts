@@ -99,8 +99,6 @@ export const studio = $state({
   page: (PAGES.includes(firstPage) ? firstPage : "create") as Page,
   ready: false,
   online: true,
-  folder: "",
-  /** The command that trains a model which knows shapes. */
   models: [] as Model[],
   datasets: [] as DataSet[],
   recipes: [] as Recipe[],
