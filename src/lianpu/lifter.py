@@ -159,8 +159,10 @@ class Lifted:
         """(1, 3, h, w): of what is lit."""
         return self.layers.normals if self.layers else surface.normals(self.face.depth)
 
-    def light(self, lamp: Lamp | None) -> surface.Light:
+    def light(self, lamp: Lamp | surface.Light | None) -> surface.Light:
         """The light of a lamp; the face's own by default."""
+        if isinstance(lamp, surface.Light):
+            return lamp
         return surface.light(self.face.light if lamp is None else lamp.raw(self.face.light))
 
     def lit(self, light: surface.Light) -> Tensor:
@@ -194,7 +196,9 @@ class Lifted:
         )  # fmt: skip
 
     @torch.no_grad()
-    def maps(self, names: Sequence[str], lamp: Lamp | None = None) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    def maps(
+        self, names: Sequence[str], lamp: Lamp | surface.Light | None = None
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """{name: (numbers, picture)}: depth (h, w) in the renderer's lengths, normals (h, w, 3) with x right, y down, z to the viewer,
         albedo (h, w, 3), shading (h, w) and what moves with the head (h, w), each float32, and a picture uint8 (h, w, 3) of it. Those of
         what is drawn: numbers of a head that was cut out go on beyond its outline, which "transform" tells; pictures end there.

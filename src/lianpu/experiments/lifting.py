@@ -277,9 +277,8 @@ def lit(network: Digan, count: int, truncation: float = 0.7) -> tuple[list[np.nd
     for seed in range(count):
         lifted = lifted_face(network, seed, truncation)
         lamps = [frames.lamp(angle, 0.35, 0.75, lifted.face.depth) for angle in angles]
-        shades = (frames.shading_picture(surface.shading(lifted.normals, lamp)) for lamp in lamps)
         pictures += [next(lifted.turned([0], lamp, size)) for lamp in lamps]
-        pictures += [images.resize(images.to_uint8(shade)[0], size) for shade in shades]
+        pictures += [images.resize(lifted.maps(["shading"], lamp)["shading"][1], size) for lamp in lamps]
     return pictures, len(angles)
 
 
