@@ -193,7 +193,7 @@ def test_a_head_is_turned_under_a_light_that_stays():
     class Known:
         """A lifter whose only face is that head."""
 
-        config = SimpleNamespace(teacher=SimpleNamespace(classes=0))
+        config = SimpleNamespace(teacher=SimpleNamespace(classes=0), outlined=False)
 
         def of_seed(self, seed, number, truncation):
             zero = torch.zeros(1, 6)

@@ -130,7 +130,7 @@ def test_two_processes_equal_one_on_the_same_global_batch(mode, pair):
         # a bias before a normalisation has no gradient but its rounding: that is held against the others'
         size = max(float(value.double().norm()), 1e-3 * largest[kin(key)], 1e-9)
         error = float((first[key] - value).double().norm()) / size
-        assert error < 1e-3, f"{key}: relative error {error:.2e}"
+        assert error < 1e-2, f"{key}: relative error {error:.2e}"  # 4e-3 by rounding alone on one CPU, 1e-3 on another
 
 
 def kin(key: str) -> str:
