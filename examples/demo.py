@@ -318,7 +318,7 @@ def main() -> None:
         "Heads with a shape · 三维头像",
         "DIGAN (Yan et al. 2024) takes the faces of a StyleGAN2 apart into shape, paint, light and view, without having been shown a "
         "shape. The shipped one has learnt from a StyleGAN2 of drawn clay heads. What it says of a head is a hypothesis; every file "
-        "says so. The mesh is a textured GLB, which Blender opens.",
+        "says so. The mesh is a textured GLB that passes the validator of Khronos.",
         [*turning, lifting],
         figure(contact_sheet(turned, options.to / "turned.png", columns=5, size=176), "new heads, turned; unselected"),
         f'<div class="pair">{figure(heads / "turning.mp4", "a head turns")}{figure(heads / "light.mp4", "its light moves")}</div>',
