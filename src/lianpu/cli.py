@@ -499,7 +499,7 @@ def lift(
     Parameters
     ----------
     model
-        A model folder or run of a digan: lianpu train --teacher MODEL --recipe tiny-64-digan
+        The shipped clay-head-64-digan, or a model folder or run of that kind: lianpu train --teacher MODEL --recipe tiny-64-digan
     image
         A photograph of one face from the front. It is first found among the faces that the model knows, which takes a minute.
     seed
