@@ -23,10 +23,7 @@ from lianpu.experiments.claims2024 import SHARE
 from lianpu.machine import machine
 
 HERE = Path(__file__).parent
-METRICS = {
-    "SIDE": "SIDE", "MAD (degrees)": "MAD", "yaw correlation": "yaw r", "rotation error (degrees)": "rotation",
-    SHARE.format(30): "identity at 30", "Fréchet": "FD",
-}  # fmt: skip
+METRICS = ("SIDE", "MAD (degrees)", "yaw correlation", "rotation error (degrees)", SHARE.format(30), "Fréchet")
 
 
 def of_rows(rows: list[dict[str, Any]], metric: str) -> dict[str, Any] | None:

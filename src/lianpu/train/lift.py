@@ -147,8 +147,7 @@ class LiftTask(nn.Module):
         far = losses.reconstruction(rendered, known.picture, mine, its, weight)
         if not (detail := self.config.weights.detail):
             return far
-        difference = rendered - known.picture
-        return far + detail * losses.detail_distance(difference, gaussian(difference, FINE * difference.shape[-1]))
+        return far + detail * _fine(rendered - known.picture)
 
     def stereo(self, face: Face, other: Otherwise) -> Tensor:
         """How far the teacher's pictures of faces that are only lit otherwise are from the shape in the light that fits them best, and
@@ -165,8 +164,7 @@ class LiftTask(nn.Module):
 
         def apart(S: Tensor, A: Tensor, body: Tensor) -> Tensor:
             difference = (surface.relight(A, surface.shading(surface.normals(S), light)) - target) * body
-            fine = losses.detail_distance(difference, gaussian(difference, FINE * difference.shape[-1]))
-            return difference.abs().mean() + fine
+            return difference.abs().mean() + _fine(difference)
 
         found = apart(face.depth, face.albedo, body)
         if c.weights.flip:
@@ -224,6 +222,11 @@ class LiftTask(nn.Module):
         """What the progress line shows beside the losses: root mean square yaw in degrees, and the deviation of depth in a face."""
         yaw, relief, count = self.seen.tolist()
         return {"yaw": math.sqrt(yaw / count), "relief": relief / count} if count else {}
+
+
+def _fine(difference: Tensor) -> Tensor:
+    """How much of a difference of pictures (n, 3, h, w) is fine."""
+    return losses.detail_distance(difference, gaussian(difference, FINE * difference.shape[-1]))
 
 
 class Pictured:
