@@ -19,11 +19,15 @@ from lianpu import files
 from lianpu.config import to_dict
 from lianpu.experiments import digan2024
 from lianpu.experiments.claims import Measured
-from lianpu.experiments.claims2024 import SHARE
+from lianpu.experiments.claims2024 import LESS, SHAPE, SHARE
 from lianpu.machine import machine
 
 HERE = Path(__file__).parent
-METRICS = ("SIDE", "MAD (degrees)", "yaw correlation", "rotation error (degrees)", SHARE.format(30), "Fréchet")
+METRICS = (
+    *("SIDE", LESS.format("SIDE"), "MAD (degrees)", LESS.format("MAD (degrees)"), "head found (IoU)"),
+    *(f"{name} over all of the true head" for name in SHAPE),
+    *("yaw correlation", "rotation error (degrees)", SHARE.format(30), "Fréchet"),
+)
 
 
 def of_rows(rows: list[dict[str, Any]], metric: str) -> dict[str, Any] | None:

@@ -136,15 +136,22 @@ def test_shapes_are_those_of_the_held_out_pictures(whole):
     codes = whole._found(whole._searching)
     assert codes is not None
     network, _ = checkpoint.load_model(whole.folder / "runs" / "digan-seed0" / "model", "digan")
-    rows = {row.metric: row for row in lifting.of_shape(network, codes, truth)}
+    rows = {row.metric: row for row in lifting.of_shape(network, codes, truth, truth.depth)}
     sides = []
     with torch.no_grad():
         for ws, depth in zip(codes.ws, truth.depth, strict=True):
             face = network.of_layers(ws[None])
             seen = network.look(face, face.view, face.light)
-            sides.append(float(geometry.side(seen.depth, torch.from_numpy(depth)[None])))
-    of_heads = np.array(sides).reshape(-1, 2).mean(1)
-    assert rows["SIDE"].value == pytest.approx(of_heads.mean(), rel=1e-5)
+            true, head = torch.from_numpy(depth)[None], geometry.head(seen.depth)
+            mean = torch.where(geometry.present(head), geometry.mean_depth(torch.from_numpy(truth.depth)), camera.EMPTY)
+            found = [geometry.side(x, true) for x in (head, seen.depth, mean)]
+            sides.append([float(x) for x in (*found, geometry.overlap(head, true))])
+    of_heads = np.array(sides).reshape(-1, 2, 4).mean(1)
+    side, whole_, mean, iou = of_heads.mean(0)
+    assert rows["SIDE"].value == pytest.approx(side, rel=1e-5)
+    assert rows["SIDE over all of the true head"].value == pytest.approx(whole_, rel=1e-5)
+    assert rows["SIDE less the mean depth's"].value == pytest.approx(side - mean, abs=1e-6)
+    assert rows["head found (IoU)"].value == pytest.approx(iou, rel=1e-6)
     assert rows["SIDE"].low < rows["SIDE"].value < rows["SIDE"].high
 
 
@@ -169,7 +176,7 @@ def test_the_truth_itself_has_no_error(tmp_path, monkeypatch):
     truth = heads.read(tmp_path)
     monkeypatch.setattr(lifting, "_lifted", Perfect(truth).lifted)
     codes = lifting.Codes(torch.zeros(8, 1, 1), torch.zeros(8), torch.ones(8))
-    rows = {row.metric: row for row in lifting.of_shape(None, codes, truth)}  # type: ignore[arg-type]
+    rows = {row.metric: row for row in lifting.of_shape(None, codes, truth, truth.depth)}  # type: ignore[arg-type]
     for name in ("SIDE", "MAD (degrees)", "rotation error (degrees)", "light direction error (degrees)"):
         assert rows[name].value == pytest.approx(0, abs=1e-3), name
     assert rows["yaw correlation"].value == pytest.approx(1)
@@ -180,6 +187,30 @@ def test_the_truth_itself_has_no_error(tmp_path, monkeypatch):
     walls = lifting.yardsticks(truth, truth.depth)
     for name in ("flat", "mean"):
         assert all(row.value > rows[row.metric].value + 1e-3 for row in walls[name])
+    for row in walls["mean"]:
+        assert rows[f"{row.metric} less the mean depth's"].value == pytest.approx(-row.value, rel=0.01)
+    assert rows["head found (IoU)"].value > 0.99, "but for the few of its pixels that lie as deep as ground"
+    assert rows["SIDE over all of the true head"].value == pytest.approx(0, abs=1e-3)
+
+
+def test_a_head_that_shrinks_gains_nothing_on_the_mean_depth(tmp_path, monkeypatch):
+    """One that is the mean depth, on half of the pixels, is no better than the mean depth, and covers half."""
+    heads.write(tmp_path, 4, 5, 64, views=2, damage=0.0, workers=1)
+    truth = heads.read(tmp_path)
+    mean = geometry.mean_depth(torch.from_numpy(truth.depth)).expand(4, -1, -1)
+    left = torch.arange(64) < 32
+
+    def half(network: object, ws: torch.Tensor) -> dict[str, torch.Tensor]:
+        depth = torch.where(left & geometry.present(torch.from_numpy(truth.depth)), mean, camera.BORDER)
+        return {"depth": depth, "view": torch.zeros(4, 6), "light": torch.zeros(4, 4)}
+
+    monkeypatch.setattr(lifting, "_lifted", half)
+    codes = lifting.Codes(torch.zeros(4, 1, 1), torch.zeros(4), torch.ones(4))
+    rows = {row.metric: row for row in lifting.of_shape(None, codes, truth, truth.depth)}  # type: ignore[arg-type]
+    for name in ("SIDE", "MAD (degrees)"):
+        assert rows[f"{name} less the mean depth's"].value == 0
+    assert 0.3 < rows["head found (IoU)"].value < 0.7
+    assert rows["SIDE over all of the true head"].value > 2 * rows["SIDE"].value
 
 
 def test_a_head_is_turned_under_a_light_that_stays():

@@ -136,6 +136,17 @@ def test_yardsticks():
     assert geometry.side(geometry.mean_depth(true), true).item() == 0
 
 
+def test_heads_cover_each_other():
+    a, b = (torch.full((3, 8, 8), camera.EMPTY) for _ in range(2))
+    a[0, :4], b[0, 2:6] = 1.0, 0.95  # two rows of six
+    a[1], b[1] = 1.0, 1.01
+    overlap = geometry.overlap(a, b)
+    assert overlap[:2].tolist() == pytest.approx([2 / 6, 1]) and overlap[2].isnan()
+    a[0, 0] = camera.BORDER  # a lifter's ground
+    assert geometry.overlap(geometry.head(a), b)[0] == pytest.approx(2 / 5)
+    assert not geometry.present(geometry.head(torch.full((1, 2, 2), camera.GROUND))).any()
+
+
 # ---- pose and light ---------------------------------------------------------------------------------------------------
 
 

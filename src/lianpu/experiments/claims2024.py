@@ -8,9 +8,12 @@ from collections.abc import Callable
 
 from lianpu.experiments.claims import VERDICTS, Claim, Look, Measured, compare, every
 
-__all__ = ["CLAIMS", "SHARE"]
+__all__ = ["CLAIMS", "LESS", "SHAPE", "SHARE"]
 
 SHARE = "identity (clay) kept at {} degrees, share of the true heads'"
+SHAPE = ("SIDE", "MAD (degrees)")
+LESS = "{} less the mean depth's"
+"""What a row is called whose values are differences: of a lifter and one depth for all heads, on the same pixels."""
 TURNS = (15, 30, 45, 60)
 BEYOND = "Beyond the paper"
 
@@ -25,7 +28,11 @@ def _below(metric: str, row: str, other: str) -> Callable[[Look], str]:
 
 def _beats(other: str) -> dict[str, Callable[[Look], str]]:
     """On SIDE and on MAD."""
-    return {m: _below(m, "digan", other) for m in ("SIDE", "MAD (degrees)")}
+    return {m: _below(m, "digan", other) for m in SHAPE}
+
+
+def _less(metric: str) -> Callable[[Look], str]:
+    return lambda look: compare(look(LESS.format(metric), "digan"), _exactly(0))
 
 
 def _at_most(metric: str, limit: float) -> Callable[[Look], str]:
@@ -42,7 +49,7 @@ def _exactly(value: float) -> Measured:
 
 def _against_liftedgan(look: Look) -> str:
     """Better on one of the two, and on neither clearly worse."""
-    verdicts = [_below(m, "digan", "liftedgan")(look) for m in ("SIDE", "MAD (degrees)")]
+    verdicts = [_below(m, "digan", "liftedgan")(look) for m in SHAPE]
     return "disagrees" if "disagrees" in verdicts else _best(*verdicts)
 
 
@@ -115,7 +122,9 @@ CLAIMS: tuple[Claim, ...] = (
         "beats-mean", "digan", BEYOND,
         "It is better than one head for all.",
         "优于以一个平均头像代替所有头像。",
-        _beats("mean"), "SIDE and MAD against those of the mean depth of true heads.", "SIDE 与 MAD，与真实头像的平均深度比较。",
+        {m: _less(m) for m in SHAPE},
+        "SIDE and MAD of each held-out head, less those of the mean depth of true heads on the same pixels.",
+        "逐个留出头像：SIDE 与 MAD 减去真实头像平均深度在相同像素上的值。",
     ),
     Claim(
         "beats-liftedgan", "digan", BEYOND,

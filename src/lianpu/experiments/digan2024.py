@@ -242,7 +242,7 @@ class Digan2024(Paper):
         if stage.facts["row"] in LIFTERS:
             known |= {
                 "teacher": checkpoint.read_model(self.teacher_model).sha256,
-                "heads": "cut out of their ground, where it is plain",
+                "heads": "cut out of their ground, where it is plain; their shapes compared where they are",
             }
             if not self.own_data:
                 known["codes"] = digest(self.inputs(self._searching))
@@ -295,6 +295,11 @@ class Digan2024(Paper):
     @property
     def _truth(self) -> heads.Truth:
         return heads.read(self.folder / "held")
+
+    @property
+    def _known_depths(self) -> np.ndarray:
+        """Of heads that are not held out: what the mean depth is of."""
+        return heads.read_depths(self.folder / "drawn", min(self.scale.heads, 2000))
 
     def _codes(self, stage: Stage, report: Reporter, over: Callable[[], bool]) -> bool:
         from lianpu.experiments import lifting
@@ -379,7 +384,7 @@ class Digan2024(Paper):
         if not self.own_data:
             codes = self._found(self._searching)
             assert codes is not None
-            rows += lifting.of_shape(network, codes, self._truth)
+            rows += lifting.of_shape(network, codes, self._truth, self._known_depths)
             report.say("shapes are measured")
         real = read(self.folder / "results" / "evaluate-real.json") or {}
         for name in embedders():
@@ -404,8 +409,7 @@ class Digan2024(Paper):
             found = identity.turned(embed, lifting.true_heads(HELD, self.resolution, size, portrait=True), s.turned)
             cosines[name] = {yaw: lifting.plain(values) for yaw, values in found.items()}
             report.say(f"the ceiling of {embed.name} is measured")
-        known = heads.read_depths(self.folder / "drawn", min(s.heads, 2000))
-        walls = lifting.yardsticks(self._truth, known)
+        walls = lifting.yardsticks(self._truth, self._known_depths)
         return {"cosines": cosines, "yardsticks": {k: [portable(asdict(r)) for r in rows] for k, rows in walls.items()}}
 
 

@@ -21,6 +21,7 @@ from lianpu.data.samples import heads
 from lianpu.data.samples.heads import Truth
 from lianpu.errors import DataError
 from lianpu.experiments import base
+from lianpu.experiments.claims2024 import LESS
 from lianpu.lifter import Lifted
 from lianpu.metrics import bootstrap, geometry, identity, sources
 from lianpu.metrics.identity import Embedder
@@ -32,8 +33,8 @@ from lianpu.nets.stylegan2 import Generator
 from lianpu.render import camera, frames, surface
 
 __all__ = [
-    "CHECKS", "Codes", "codes", "embedder", "found_codes", "geometry_suite", "identity_suite", "lifted_face", "lit", "of_identity",
-    "of_shape", "plain", "rendered", "shown", "true_heads", "turning", "yardsticks",
+    "CHECKS", "Codes", "codes", "embedder", "found_codes", "geometry_suite", "identity_suite", "lifted_face", "lit",
+    "of_identity", "of_shape", "plain", "rendered", "shown", "true_heads", "turning", "yardsticks",
 ]  # fmt: skip
 
 Count = Callable[[int, int, str], object]
@@ -44,7 +45,9 @@ SEEN = "drawn heads as seen, found among the teacher's codes"
 LEGIBLE = 128  # pixels of a picture in a figure at least
 TURNED = 256  # pixels at which a face is turned for a photographic embedder, which finds none in small pictures
 UNSEEN = "undefined: no face was seen in any frontal view"
-KEYS = {"SIDE": "side", "MAD (degrees)": "mad", "yaw correlation": "yaw", "depth correlation": "depth"}
+KEYS = {
+    "SIDE": "side", "MAD (degrees)": "mad", "yaw correlation": "yaw", "depth correlation": "depth", "head found (IoU)": "iou",
+}  # fmt: skip
 """What `--fail-if` calls rows of shape; rows of identity are identity-30, identity-30-share, sface-30, ..."""
 SAID = (15, 30, 45, 60)  # degrees of yaw that identity is told of
 CHECKS = {
@@ -117,25 +120,40 @@ def _kept_codes(path: Path, key: str) -> Codes | None:
 # ---- shape, pose and light -------------------------------------------------------------------------------------------
 
 
-def of_shape(network: Digan, found: Codes, truth: Truth, seed: int = 0) -> list[Row]:
-    """Rows of what was lifted from the held-out pictures, against the truth. A head seen several times counts once in the intervals."""
+def of_shape(network: Digan, found: Codes, truth: Truth, known: np.ndarray, seed: int = 0) -> list[Row]:
+    """Rows of what was lifted from the held-out pictures, against the truth. A head seen several times counts once in the intervals.
+
+    Depth and normals are compared where both maps show a head. So that nothing is gained by a head too small, it is also said by how much
+    less the error is than that of the mean of `known` depth maps (m, s, s) on the same pixels, how well the heads cover each other, and
+    what the errors are over all of the true head, where a lifter that says ground is wrong by the whole distance to it.
+    """
     parts: dict[str, list[Tensor]] = {}
     for first in range(0, len(found.ws), AT_ONCE):
         for name, x in _lifted(network, found.ws[first : first + AT_ONCE]).items():
             parts.setdefault(name, []).append(x.cpu())
     lifted = {name: torch.cat(some) for name, some in parts.items()}
-    depth = torch.from_numpy(truth.depth)
+    depth, head = torch.from_numpy(truth.depth), geometry.head(lifted["depth"])
     pose = geometry.pose_errors(lifted["view"], torch.from_numpy(truth.view))
     light = geometry.light_errors(lifted["light"], torch.from_numpy(truth.light), lifted["view"])
     who = _Rows(truth.identity, seed)
+    mean = torch.where(geometry.present(head), geometry.mean_depth(torch.from_numpy(known)), camera.EMPTY)
     return [
-        *_depths(who, lifted["depth"], depth),
-        who.row("depth correlation", geometry.depth_correlation(lifted["depth"], depth), "higher"),
+        *_depths(who, head, depth),
+        *(
+            who.row(LESS.format(name), error(head, depth) - error(mean, depth), "lower")
+            for name, error in SHAPES.items()
+        ),
+        *(
+            who.row(f"{name} over all of the true head", error(lifted["depth"], depth), "lower")
+            for name, error in SHAPES.items()
+        ),
+        who.row("head found (IoU)", geometry.overlap(head, depth), "higher"),
+        who.row("depth correlation", geometry.depth_correlation(head, depth), "higher"),
         who.correlation("yaw correlation", lifted["view"][:, 1], truth.view[:, 1]),
         who.correlation("pitch correlation", lifted["view"][:, 0], truth.view[:, 0]),
         who.row("rotation error (degrees)", pose.rotation, "lower"),
         who.row("light direction error (degrees)", light.direction, "lower"),
-        who.row("two views' depths apart", _views_apart(lifted, truth.identity), "lower"),
+        who.row("two views' depths apart", _views_apart(head, lifted["view"], truth.identity), "lower"),
         who.row("picture found, mean error", found.error, "lower"),
     ]  # fmt: skip
 
@@ -147,11 +165,11 @@ def yardsticks(truth: Truth, known: np.ndarray, seed: int = 0) -> dict[str, list
     return {"flat": _depths(who, geometry.flat(true), true), "mean": _depths(who, mean, true)}
 
 
+SHAPES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"SIDE": geometry.side, "MAD (degrees)": geometry.mad}
+
+
 def _depths(who: _Rows, depth: Tensor, true: Tensor) -> list[Row]:
-    return [
-        who.row("SIDE", geometry.side(depth, true), "lower"),
-        who.row("MAD (degrees)", geometry.mad(depth, true), "lower"),
-    ]
+    return [who.row(name, error(depth, true), "lower") for name, error in SHAPES.items()]
 
 
 @torch.no_grad()
@@ -162,14 +180,15 @@ def _lifted(network: Digan, ws: Tensor) -> dict[str, Tensor]:
     return {"depth": seen.depth, "view": face.view, "light": face.light}
 
 
-def _views_apart(lifted: Mapping[str, Tensor], identity: np.ndarray) -> Tensor:
-    """Mean |z - z'| where the first view of a head, moved as its views differ, meets its second, (n,); NaN for what is no first view."""
+def _views_apart(depth: Tensor, view: Tensor, identity: np.ndarray) -> Tensor:
+    """Mean |z - z'| where the first view of a head, moved as its views differ, meets its second, (n,); NaN for what is no first view.
+
+    depth: without the ground, which does not move with the head.
+    """
     out = torch.full((len(identity),), float("nan"), dtype=torch.float64)
     pairs = [(i, i + 1) for i in range(len(identity) - 1) if identity[i] == identity[i + 1]]
     if pairs:
         a, b = (torch.tensor(side) for side in zip(*pairs, strict=True))
-        depth, view = lifted["depth"], lifted["view"]
-        depth = torch.where(depth < camera.GROUND, depth, camera.EMPTY)  # the ground does not move with the head
         motion = geometry.between(view[a], view[b])
         out[a] = geometry.reprojection(depth[a], depth[a][:, None], depth[b], depth[b][:, None], motion).depth
     return out
@@ -396,7 +415,7 @@ def geometry_suite(
         for name, rows in walls.items()
         for row in rows
     ]
-    return [*of_shape(network, found, truth, seed), *named]
+    return [*of_shape(network, found, truth, truth.depth, seed), *named]
 
 
 def identity_suite(network: Digan, folder: Path | None, n: int, *, seed: int = 0, count: Count) -> list[Row]:

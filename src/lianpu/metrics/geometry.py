@@ -26,9 +26,11 @@ __all__ = [
     "depth_errors",
     "eroded",
     "flat",
+    "head",
     "light_errors",
     "mad",
     "mean_depth",
+    "overlap",
     "pose_errors",
     "present",
     "reprojection",
@@ -45,6 +47,17 @@ OCCLUDED = 0.01
 def present(depth: Tensor) -> Tensor:
     """Where a depth map holds something."""
     return depth < camera.EMPTY - 1e-6
+
+
+def head(depth: Tensor) -> Tensor:
+    """A lifter's depth map, nothing where it says ground: `camera.GROUND` and beyond is what stands behind a head."""
+    return torch.where(depth < camera.GROUND, depth, camera.EMPTY)
+
+
+def overlap(predicted: Tensor, true: Tensor) -> Tensor:
+    """Intersection over union of where two depth maps hold something, (n,) float64; NaN where neither does."""
+    a, b = (present(d).flatten(1) for d in (predicted, true))
+    return (a & b).double().sum(1) / (a | b).double().sum(1)
 
 
 def eroded(mask: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lianpu.experiments.claims2024 import LESS
 from lianpu.report import page
 from lianpu.report.page import Cell, Markup, number, tag
 from lianpu.report.parts import (
@@ -35,7 +36,9 @@ KNOWS_NO_SHAPE = ("teacher", "ada", "apa", "diffusion")
 TURNED = (15, 30, 45, 60)
 EMBEDDERS = ("clay", "SFace")
 SHAPE = {
-    "SIDE": "lift.side", "MAD (degrees)": "lift.mad", "depth correlation": "lift.depth", "two views' depths apart": "lift.views",
+    "SIDE": "lift.side", LESS.format("SIDE"): "lift.side.less",
+    "MAD (degrees)": "lift.mad", LESS.format("MAD (degrees)"): "lift.mad.less", "head found (IoU)": "lift.iou",
+    "depth correlation": "lift.depth", "two views' depths apart": "lift.views",
 }  # fmt: skip
 """Metric -> what its column is called."""
 POSE = {
