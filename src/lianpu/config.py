@@ -316,7 +316,8 @@ class DiganConfig:
     """Whether roll and shifts of views are 0, as where pictures are cropped alike; in neither paper. They hide what the shape lacks."""
     silhouette: float = 0.0
     """With a number, the shape starts from the outline of the painted face, which must stand before a plain ground: inside it, a step
-    before the ground, the bell, on a body so many times as deep as if it were round (1: half a ball for a disc). In neither paper."""
+    before the ground, the bell, on a body so many times as deep as if it were round (1: half a ball for a disc), with a chin above a
+    collar. In neither paper."""
     smooth: float = 0.0
     """Deviation of the blur of the raw depth, in widths of the picture; 0 for none. In neither paper: a short run leaves noise there."""
     pace: float = 1.0

@@ -169,15 +169,15 @@ _TINY_LIFT = LiftConfig(
         DiganConfig.nano(_HEADS_64.net),
         directions=2,
         aligned=True,
-        prior=0.03,
-        silhouette=0.6,
-        smooth=0.03,
+        prior=0.02,
+        silhouette=0.8,
+        smooth=0.01,
         pace=0.04,
         gate="shading",
     ),
     features="discriminator",
     batch=8,
-    kimg=8,
+    kimg=4,
     yaw=33.0,
     pitch=6.0,
     shift=0.0,
@@ -186,10 +186,10 @@ _TINY_LIFT = LiftConfig(
     weights=LiftWeights(
         rec=2.0, perc=0.3, detail=1.0, flip=1.0, rega=0.001, stereo=12.0, own=25.0, front=5.0, lamp=2.0
     ),
-    still_kimg=2.5,
+    still_kimg=1.5,
     lr=1e-3,
     tick_kimg=1,
-    snapshot_kimg=4,
+    snapshot_kimg=2,
 )
 _DIGAN_2024 = LiftConfig(net=DiganConfig.paper(_YAN_2023.net), kimg=240, ema_kimg=0.0, tick_kimg=1, snapshot_kimg=8)
 """30,000 steps, as the seed has them, of 8 faces, as Shi et al. 2021 have them."""

@@ -37,6 +37,54 @@ def test_what_reaches_the_lower_edge_goes_on_below_it():
     assert float(upside[0, 31]) < 0.5 * float(height[63, 31])
 
 
+def bust(size: int = 64) -> torch.Tensor:
+    """(1, 1, size, size): a round head on wider shoulders; its neck is narrowest at three quarters of the height."""
+    at = torch.linspace(-1, 1, size)
+    x, y = at.expand(size, size), at[:, None]
+    head = (x / 0.5) ** 2 + ((y + 0.1) / 0.75) ** 2 < 1
+    shoulders = (y > 0.5) & (x.abs() < 0.3 + 0.6 * (y - 0.5))
+    return (head | shoulders).float()[None, None]
+
+
+def test_a_chin_hangs_before_the_collar_with_a_valley_beside_it():
+    body = bust()
+    drawn = silhouette.chin(body)
+    assert_close(drawn, drawn.flip(-1))
+    width = body[0, 0].sum(-1)
+    neck = 32 + int(width[32:].argmin())
+    a = float(width[neck]) / 2
+    assert torch.equal(drawn[..., :neck, :], body[..., :neck, :]), "the head's own outline is there already"
+    taken = (body - drawn)[0, 0]
+    at = taken[:, 32:].argmax()
+    strongest = torch.stack([at // 32 - neck, at % 32 + 0.5 - a])
+    assert taken.max() > 0.3 and strongest.abs().max() <= 3, "it goes on from where the outline ends"
+    assert taken[neck:, 31:33].max() < 0.05, "chin and throat are one"
+    low = min(63, neck + round(0.9 * a))
+    assert taken[low:].max() < taken[neck : neck + 3].max() / 2
+    plain, chin = (silhouette.inflate(x)[0, 0] for x in (body, drawn))
+    beside = 32 + round(0.8 * a)
+    plain, chin = plain[neck:, beside], chin[neck:, beside]
+    assert (plain.diff() > -1e-3).all(), "as one body it only rises from the neck down"
+    assert chin.min() < 0.6 * min(chin[0], chin[-1])
+
+
+def test_what_has_no_neck_has_no_chin():
+    ball, post = disc(64, 20).float()[None, None], torch.zeros(1, 1, 64, 64)
+    post[..., 20:, 24:40] = 1
+    head = bust() * (torch.arange(64) < 48)[:, None]  # no shoulders below it
+    for body in (ball, post, head, torch.zeros(1, 1, 64, 64), torch.ones(1, 1, 64, 64)):
+        assert torch.equal(silhouette.chin(body), body)
+
+
+@pytest.mark.parametrize("size", [32, 128])
+def test_a_chin_is_drawn_alike_at_every_size(size):
+    small, large = (1 - silhouette.chin(bust(s)) / bust(s).clamp(min=1e-3) for s in (64, size))
+    shrunk = torch.nn.functional.interpolate(large * bust(size), size=(64, 64), mode="area")
+    small = small * bust(64)
+    assert float(shrunk.sum()) == pytest.approx(float(small.sum()), rel=0.3)
+    assert float((shrunk * small).sum() / (shrunk.norm() * small.norm())) > 0.7
+
+
 def test_a_body_is_found_whatever_its_colours_and_has_no_holes():
     torch.manual_seed(0)
     body = disc(64, 18, y=5)

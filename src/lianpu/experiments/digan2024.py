@@ -91,8 +91,8 @@ SCALES: dict[str, Scale] = {
     s.name: s
     for s in (
         Scale(
-            "tiny", "64 px, 700 kimg a teacher, 5 kimg a lifter, three seeds; about a night on two CPU cores", "tiny-64", "tiny-64-heads",
-            "tiny-64-heads-teacher", 700, 5, 8000, held=100, turned=100, steps=250,
+            "tiny", "64 px, 700 kimg a teacher, 4 kimg a lifter, three seeds; about a night on two CPU cores", "tiny-64", "tiny-64-heads",
+            "tiny-64-heads-teacher", 700, 4, 8000, held=100, turned=100, steps=250,
         ),
         Scale(
             "paper", "256 px as the recipes say; needs CUDA", "digan2024", "yan2023", "digan2024-celeba-teacher", 25000, 240, 20000,

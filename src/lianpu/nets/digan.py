@@ -372,7 +372,7 @@ class G3D(nn.Module):
     @torch.no_grad()
     def rounded(self, pictures: Tensor) -> Tensor:
         """The raw depth (n, h, w) that shapes of pictures start from: the bell, on what their outlines say."""
-        body = silhouette.matte(pictures.clamp(-1, 1))
+        body = silhouette.chin(silhouette.matte(pictures.clamp(-1, 1)))
         bulge = body[:, 0] * (RIM + self.bulge) + silhouette.inflate(body)[:, 0] * self.config.silhouette
         return raw(camera.BORDER - bulge.clamp(max=camera.BORDER - camera.NEAR - 0.005))
 

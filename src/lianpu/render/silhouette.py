@@ -12,15 +12,18 @@ from torch.nn import functional as F
 
 from lianpu.render import camera
 
-__all__ = ["inflate", "matte"]
+__all__ = ["chin", "inflate", "matte"]
 
-FAINT, CLEAR = (
-    0.03,
-    0.08,
-)  # of the span from black to white: what differs less from the ground is ground, what differs more is body
-UNEVEN = 0.1  # of that span a ground's colours differ at most: where shoulders reach the edges, they are not ground
+FAINT, CLEAR = 0.02, 0.06
+"""Of the span from black to white: what differs less from the ground is ground, what differs more is body."""
+BRUSH = 1 / 64  # widths of the picture: half of a gap in an outline, but for a pixel, that no way leads in by
+UNEVEN = 0.115  # of that span a ground's colours differ at most: where shoulders reach the edges, they are not ground
 PLAIN = 0.8  # of the edges' pixels the ground's colours are
 EDGE = 2  # columns to the left and right, and rows above, that show the ground
+NARROWER = 0.9  # of the head's width and of the shoulders' a neck is at most
+CHIN = 0.9  # half widths of the neck by which a chin hangs below its narrowest row
+DRAWN, PEN = 0.4, 0.7 / 64
+"""Of the matte, what a chin's outline takes away at its ends; the outline's deviation, in widths of the picture."""
 COARSEST = 8  # side of the smallest picture that is inflated, before the next larger one
 SWEEPS = 32  # of Jacobi's at each size
 
@@ -32,14 +35,18 @@ def matte(pictures: Tensor) -> Tensor:
     The ground's colour is the median of the left, right and upper edge, and what four fifths of these edges differ from it by, if it is
     little, is ground too. A pixel's difference from it is the least that one must climb on a way in from these edges, so that a body has
     no holes (the barrier distance of Zhang et al. 2015, "Minimum Barrier Salient Object Detection at 80 FPS", with one end at the ground's
-    colour). Of what is not ground the body is what hangs together with the middle, and each row of it is one piece. No gradient passes.
+    colour). A way in is as wide as a brush, or it would find every gap of an outline, and behind it bodies of the ground's own colour. Of
+    what is not ground the body is what hangs together with the middle, and each row of it is one piece. No gradient passes.
     """
     sides = torch.cat([x.flatten(2) for x in (pictures[..., :EDGE], pictures[..., -EDGE:], pictures[..., :EDGE, :])], 2)
     sides = sides.nan_to_num(0.0)
     ground = sides.median(2, keepdim=True).values
     spread = ((sides - ground).abs().amax(1) / 2).quantile(PLAIN, 1).clamp(max=UNEVEN)[:, None, None, None]
     far = (pictures - ground[..., None]).abs().amax(1, keepdim=True).nan_to_num(0.0) / 2
-    climbed = _grown(lambda x: torch.maximum(far, -F.max_pool2d(-x, 3, 1)), _walled(far))
+    brush = round(BRUSH * far.shape[-1])
+    wide = F.max_pool2d(far, 2 * brush + 1, 1, brush)
+    climbed = _grown(lambda x: torch.maximum(wide, -F.max_pool2d(-x, 3, 1)), _walled(far))
+    climbed = torch.maximum(far, -F.max_pool2d(-climbed, 2 * brush + 1, 1, brush))
     body = ((climbed - spread - FAINT) / (CLEAR - FAINT)).clamp(0, 1)
     third = body.shape[-1] // 3
     middle = F.pad(torch.ones_like(body[..., third:, third:-third]), (third, third, third, 0))
@@ -61,6 +68,34 @@ def _grown(step: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
             break
         inner.copy_(after)
     return inner
+
+
+@torch.no_grad()
+def chin(matte: Tensor) -> Tensor:
+    """A matte (n, 1, h, w), less where the chin's outline goes on inside it: a chin hangs before the collar, and what is inflated as one
+    body with it has no valley between the two.
+
+    Where a body is narrower below its head, and wider again below that, its outline ends on both sides and would go on behind what it
+    meets (Karpenko and Hughes 2006, "SmoothSketch: 3D Free-Form Shapes from Complex Sketches"): half an ellipse is drawn from side to
+    side, faintest in the middle, where chin and throat are one. What has no neck stays as it is. No gradient passes.
+    """
+    h, w = matte.shape[-2:]
+    y, x = (torch.arange(n, device=matte.device, dtype=matte.dtype) for n in (h, w))
+    width = matte[:, 0].sum(-1)  # (n, h)
+    head = torch.where((y >= h // 3) & (y < 3 * h // 4), width, 0.0).max(1)
+    below = y > head.indices[:, None]
+    neck = torch.where(below, width, torch.inf).min(1)
+    seen = (neck.values < NARROWER * torch.minimum(head.values, width[:, -1])) & (neck.values > 1)
+    row = matte[:, 0].gather(1, neck.indices[:, None, None].expand(-1, 1, w))[:, 0]
+    centre = ((row * x).sum(1) / row.sum(1).clamp(min=1.0))[:, None, None]
+    a = (neck.values / 2).clamp(0.5, w)[:, None, None]
+    across, down = (x - centre) / a, (y[:, None] - neck.indices[:, None, None]) / (CHIN * a)
+    r = (across**2 + down**2).sqrt().clamp(min=1e-6)
+    far = (
+        (r - 1) * r / ((across / a) ** 2 + (down / (CHIN * a)) ** 2).sqrt().clamp(min=1e-6)
+    )  # from the ellipse, to first order
+    line = torch.exp(-((far / (PEN * w)) ** 2) / 2) * across.clamp(-1, 1) ** 2
+    return matte * (1 - DRAWN * line * ((down >= 0) & seen[:, None, None]))[:, None]
 
 
 @torch.no_grad()
