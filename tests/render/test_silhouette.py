@@ -110,6 +110,21 @@ def test_a_way_in_may_wind_but_not_come_from_below():
     assert opened[6, 3:13].all(), "each row is one piece"
 
 
+def test_no_way_leads_in_by_a_gap_of_an_outline(monkeypatch):
+    """A head as grey as its ground, whose outline is faint in one place."""
+    picture = torch.zeros(1, 3, 64, 64)
+    picture[..., disc(64, 18) & ~disc(64, 16)] = -0.6
+    picture[..., 30:32, :32] = 0.0
+    found = silhouette.matte(picture)[0, 0] > 0.5
+    assert (found == disc(64, 18)).float().mean() > 0.99
+    monkeypatch.setattr(silhouette, "BRUSH", 0)
+    torn = silhouette.matte(picture)[0, 0] > 0.5
+    assert not torn[30:32, 12:44].any(), "without a brush these rows are ground"
+    monkeypatch.undo()
+    picture[..., 26:36, :32] = 0.0  # a gate
+    assert not (silhouette.matte(picture)[0, 0] > 0.5)[28:34, 12:44].any()
+
+
 def test_what_is_apart_from_the_middle_or_as_uneven_as_the_edges_is_ground():
     torch.manual_seed(0)
     body = disc(64, 18, y=5)
