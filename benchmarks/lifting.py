@@ -19,13 +19,13 @@ from lianpu import files
 from lianpu.config import to_dict
 from lianpu.experiments import digan2024
 from lianpu.experiments.claims import Measured
-from lianpu.experiments.claims2024 import LESS, SHAPE, SHARE
+from lianpu.experiments.claims2024 import LESS, SHAPE, SHARE, WHOLE
 from lianpu.machine import machine
 
 HERE = Path(__file__).parent
 METRICS = (
     *("SIDE", LESS.format("SIDE"), "MAD (degrees)", LESS.format("MAD (degrees)"), "head found (IoU)"),
-    *(f"{name} over all of the true head" for name in SHAPE),
+    *(WHOLE.format(name) for name in SHAPE),
     *("yaw correlation", "rotation error (degrees)", SHARE.format(30), "Fréchet"),
 )
 

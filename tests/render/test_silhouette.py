@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -76,13 +78,44 @@ def test_what_has_no_neck_has_no_chin():
         assert torch.equal(silhouette.chin(body), body)
 
 
-@pytest.mark.parametrize("size", [32, 128])
-def test_a_chin_is_drawn_alike_at_every_size(size):
-    small, large = (1 - silhouette.chin(bust(s)) / bust(s).clamp(min=1e-3) for s in (64, size))
-    shrunk = torch.nn.functional.interpolate(large * bust(size), size=(64, 64), mode="area")
-    small = small * bust(64)
-    assert float(shrunk.sum()) == pytest.approx(float(small.sum()), rel=0.3)
-    assert float((shrunk * small).sum() / (shrunk.norm() * small.norm())) > 0.7
+@pytest.mark.parametrize("size", [128, 256])
+def test_a_chin_hangs_alike_at_every_size(size):
+    """In the camera's units, which have no pixels: along the column in which the valley lies, below the neck."""
+
+    def valley(size: int) -> torch.Tensor:
+        height = silhouette.inflate(silhouette.chin(bust(size)))
+        return torch.nn.functional.interpolate(height, size=(64, 64), mode="area")[0, 0, 44:, 40]
+
+    small, large = valley(64), valley(size)
+    assert float((large - small).abs().max()) < 0.25 * float(small.max())
+    assert float(large.min() / large.max()) == pytest.approx(float(small.min() / small.max()), abs=0.15)
+
+
+@pytest.mark.parametrize("row", [35, 41, 50])
+def test_a_neck_is_found_wherever_it_is_below_the_middle(row):
+    body = torch.zeros(1, 1, 64, 64)
+    body[..., 5:row, 20:44] = 1
+    body[..., row : row + 4, 24:40] = 1
+    body[..., row + 4 :, 8:56] = 1
+    taken = (body - silhouette.chin(body))[0, 0]
+    assert taken[row : row + 4].max() > 0.3 and not taken[:row].any()
+
+
+def test_a_chin_comes_and_goes_softly():
+    """As a neck grows thicker; or faces whose codes are near each other would have shapes that are not."""
+    taken = []
+    for half in range(28, 42):
+        body = torch.zeros(1, 1, 256, 256)
+        body[..., 20:180, 88:168], body[..., 180:192, 128 - half : 128 + half], body[..., 192:, 60:196] = 1, 1, 1
+        taken.append(float((body - silhouette.chin(body)).max()))
+    assert taken[0] > 0.35 and taken[-1] == 0
+    assert max(a - b for a, b in pairwise(taken)) < 0.2
+
+
+def test_a_grainy_ground_is_ground_at_every_size():
+    for size in (32, 64, 256):
+        noise = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+        assert silhouette.matte(0.04 * noise).mean() < 0.02, size
 
 
 def test_a_body_is_found_whatever_its_colours_and_has_no_holes():

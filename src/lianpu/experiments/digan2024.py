@@ -26,6 +26,8 @@ from lianpu.experiments.stages import Reporter, Stage, digest, states
 from lianpu.machine import machine, threads
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from lianpu.experiments.lifting import Codes
 
 __all__ = ["LIFTERS", "NAMES", "PAINTERS", "SCALES", "Digan2024", "Scale", "create", "forecast", "summary"]
@@ -296,10 +298,14 @@ class Digan2024(Paper):
     def _truth(self) -> heads.Truth:
         return heads.read(self.folder / "held")
 
-    @property
-    def _known_depths(self) -> np.ndarray:
-        """Of heads that are not held out: what the mean depth is of."""
-        return heads.read_depths(self.folder / "drawn", min(self.scale.heads, 2000))
+    def _mean_depth(self) -> Tensor:
+        """Of heads that are not held out, (1, s, s)."""
+        import torch
+
+        from lianpu.metrics import geometry
+
+        known = heads.read_depths(self.folder / "drawn", min(self.scale.heads, 2000))
+        return geometry.mean_depth(torch.from_numpy(known))
 
     def _codes(self, stage: Stage, report: Reporter, over: Callable[[], bool]) -> bool:
         from lianpu.experiments import lifting
@@ -384,7 +390,7 @@ class Digan2024(Paper):
         if not self.own_data:
             codes = self._found(self._searching)
             assert codes is not None
-            rows += lifting.of_shape(network, codes, self._truth, self._known_depths)
+            rows += lifting.of_shape(network, codes, self._truth, self._mean_depth())
             report.say("shapes are measured")
         real = read(self.folder / "results" / "evaluate-real.json") or {}
         for name in embedders():
@@ -409,7 +415,7 @@ class Digan2024(Paper):
             found = identity.turned(embed, lifting.true_heads(HELD, self.resolution, size, portrait=True), s.turned)
             cosines[name] = {yaw: lifting.plain(values) for yaw, values in found.items()}
             report.say(f"the ceiling of {embed.name} is measured")
-        walls = lifting.yardsticks(self._truth, self._known_depths)
+        walls = lifting.yardsticks(self._truth, self._mean_depth())
         return {"cosines": cosines, "yardsticks": {k: [portable(asdict(r)) for r in rows] for k, rows in walls.items()}}
 
 

@@ -21,7 +21,7 @@ from lianpu.data.samples import heads
 from lianpu.data.samples.heads import Truth
 from lianpu.errors import DataError
 from lianpu.experiments import base
-from lianpu.experiments.claims2024 import LESS
+from lianpu.experiments.claims2024 import LESS, SHAPE, WHOLE
 from lianpu.lifter import Lifted
 from lianpu.metrics import bootstrap, geometry, identity, sources
 from lianpu.metrics.identity import Embedder
@@ -45,8 +45,11 @@ SEEN = "drawn heads as seen, found among the teacher's codes"
 LEGIBLE = 128  # pixels of a picture in a figure at least
 TURNED = 256  # pixels at which a face is turned for a photographic embedder, which finds none in small pictures
 UNSEEN = "undefined: no face was seen in any frontal view"
+ERRORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = dict(zip(SHAPE, (geometry.side, geometry.mad), strict=True))
 KEYS = {
     "SIDE": "side", "MAD (degrees)": "mad", "yaw correlation": "yaw", "depth correlation": "depth", "head found (IoU)": "iou",
+    **{LESS.format(name): f"{key}-less" for name, key in zip(SHAPE, ("side", "mad"), strict=True)},
+    **{WHOLE.format(name): f"{key}-whole" for name, key in zip(SHAPE, ("side", "mad"), strict=True)},
 }  # fmt: skip
 """What `--fail-if` calls rows of shape; rows of identity are identity-30, identity-30-share, sface-30, ..."""
 SAID = (15, 30, 45, 60)  # degrees of yaw that identity is told of
@@ -120,11 +123,11 @@ def _kept_codes(path: Path, key: str) -> Codes | None:
 # ---- shape, pose and light -------------------------------------------------------------------------------------------
 
 
-def of_shape(network: Digan, found: Codes, truth: Truth, known: np.ndarray, seed: int = 0) -> list[Row]:
+def of_shape(network: Digan, found: Codes, truth: Truth, mean: Tensor, seed: int = 0) -> list[Row]:
     """Rows of what was lifted from the held-out pictures, against the truth. A head seen several times counts once in the intervals.
 
-    Depth and normals are compared where both maps show a head. So that nothing is gained by a head too small, it is also said by how much
-    less the error is than that of the mean of `known` depth maps (m, s, s) on the same pixels, how well the heads cover each other, and
+    mean: of known depth maps, (1, s, s). Depth and normals are compared where both maps show a head. A smaller head is an easier one;
+    therefore it is also said by how much less the error is than the mean's on the same pixels, how well the heads cover each other, and
     what the errors are over all of the true head, where a lifter that says ground is wrong by the whole distance to it.
     """
     parts: dict[str, list[Tensor]] = {}
@@ -136,17 +139,11 @@ def of_shape(network: Digan, found: Codes, truth: Truth, known: np.ndarray, seed
     pose = geometry.pose_errors(lifted["view"], torch.from_numpy(truth.view))
     light = geometry.light_errors(lifted["light"], torch.from_numpy(truth.light), lifted["view"])
     who = _Rows(truth.identity, seed)
-    mean = torch.where(geometry.present(head), geometry.mean_depth(torch.from_numpy(known)), camera.EMPTY)
+    there = torch.where(geometry.present(head), mean, camera.EMPTY)
     return [
         *_depths(who, head, depth),
-        *(
-            who.row(LESS.format(name), error(head, depth) - error(mean, depth), "lower")
-            for name, error in SHAPES.items()
-        ),
-        *(
-            who.row(f"{name} over all of the true head", error(lifted["depth"], depth), "lower")
-            for name, error in SHAPES.items()
-        ),
+        *(who.row(LESS.format(m), error(head, depth) - error(there, depth), "lower") for m, error in ERRORS.items()),
+        *(who.row(WHOLE.format(m), error(lifted["depth"], depth), "lower") for m, error in ERRORS.items()),
         who.row("head found (IoU)", geometry.overlap(head, depth), "higher"),
         who.row("depth correlation", geometry.depth_correlation(head, depth), "higher"),
         who.correlation("yaw correlation", lifted["view"][:, 1], truth.view[:, 1]),
@@ -158,18 +155,14 @@ def of_shape(network: Digan, found: Codes, truth: Truth, known: np.ndarray, seed
     ]  # fmt: skip
 
 
-def yardsticks(truth: Truth, known: np.ndarray, seed: int = 0) -> dict[str, list[Row]]:
-    """The same of a wall, and of the mean of known depth maps (m, s, s): what a lifter must beat."""
+def yardsticks(truth: Truth, mean: Tensor, seed: int = 0) -> dict[str, list[Row]]:
+    """The same of a wall, and of the mean of known depth maps, (1, s, s): what a lifter must beat. Both cover all of a true head."""
     true, who = torch.from_numpy(truth.depth), _Rows(truth.identity, seed)
-    mean = geometry.mean_depth(torch.from_numpy(known)).expand_as(true)
-    return {"flat": _depths(who, geometry.flat(true), true), "mean": _depths(who, mean, true)}
-
-
-SHAPES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"SIDE": geometry.side, "MAD (degrees)": geometry.mad}
+    return {"flat": _depths(who, geometry.flat(true), true), "mean": _depths(who, mean.expand_as(true), true)}
 
 
 def _depths(who: _Rows, depth: Tensor, true: Tensor) -> list[Row]:
-    return [who.row(name, error(depth, true), "lower") for name, error in SHAPES.items()]
+    return [who.row(name, error(depth, true), "lower") for name, error in ERRORS.items()]
 
 
 @torch.no_grad()
@@ -409,13 +402,14 @@ def geometry_suite(
         )
     found = codes(network.G2D, truth.pictures, steps=steps, count=count)
     assert found is not None
-    walls = yardsticks(truth, truth.depth, seed)
+    mean = geometry.mean_depth(torch.from_numpy(truth.depth))
+    walls = yardsticks(truth, mean, seed)
     named = [
         replace(row, metric=f"{row.metric}, {name} depth", extra={**row.extra, "key": f"{row.key}-{name}"})
         for name, rows in walls.items()
         for row in rows
     ]
-    return [*of_shape(network, found, truth, truth.depth, seed), *named]
+    return [*of_shape(network, found, truth, mean, seed), *named]
 
 
 def identity_suite(network: Digan, folder: Path | None, n: int, *, seed: int = 0, count: Count) -> list[Row]:

@@ -10,17 +10,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lianpu.ops.resample import gaussian
 from lianpu.render import camera
 
 __all__ = ["chin", "inflate", "matte"]
 
 FAINT, CLEAR = 0.02, 0.06
 """Of the span from black to white: what differs less from the ground is ground, what differs more is body."""
-BRUSH = 1 / 64  # widths of the picture: half of a gap in an outline, but for a pixel, that no way leads in by
+BRUSH = 1 / 64
+"""Widths of the picture: half of a gap in an outline, but for a pixel, that no way leads in by. None at 32 px and below."""
+FINEST = 64  # side of a picture whose pixels are as large as what is said here of soft mattes
 UNEVEN = 0.115  # of that span a ground's colours differ at most: where shoulders reach the edges, they are not ground
 PLAIN = 0.8  # of the edges' pixels the ground's colours are
 EDGE = 2  # columns to the left and right, and rows above, that show the ground
-NARROWER = 0.9  # of the head's width and of the shoulders' a neck is at most
+NARROWER, NARROW = 0.95, 0.88
+"""Of the head's width and of the shoulders' a neck is at most; from the second on its chin is drawn in full."""
 CHIN = 0.9  # half widths of the neck by which a chin hangs below its narrowest row
 DRAWN, PEN = 0.4, 0.7 / 64
 """Of the matte, what a chin's outline takes away at its ends; the outline's deviation, in widths of the picture."""
@@ -43,8 +47,10 @@ def matte(pictures: Tensor) -> Tensor:
     ground = sides.median(2, keepdim=True).values
     spread = ((sides - ground).abs().amax(1) / 2).quantile(PLAIN, 1).clamp(max=UNEVEN)[:, None, None, None]
     far = (pictures - ground[..., None]).abs().amax(1, keepdim=True).nan_to_num(0.0) / 2
-    brush = round(BRUSH * far.shape[-1])
-    wide = F.max_pool2d(far, 2 * brush + 1, 1, brush)
+    size = far.shape[-1]
+    brush = round(BRUSH * size)
+    calm = gaussian(far, size / FINEST / 2) if size > FINEST else far  # or the brush finds every grain of a ground
+    wide = F.max_pool2d(calm, 2 * brush + 1, 1, brush)
     climbed = _grown(lambda x: torch.maximum(wide, -F.max_pool2d(-x, 3, 1)), _walled(far))
     climbed = torch.maximum(far, -F.max_pool2d(-climbed, 2 * brush + 1, 1, brush))
     body = ((climbed - spread - FAINT) / (CLEAR - FAINT)).clamp(0, 1)
@@ -75,34 +81,34 @@ def chin(matte: Tensor) -> Tensor:
     """A matte (n, 1, h, w), less where the chin's outline goes on inside it: a chin hangs before the collar, and what is inflated as one
     body with it has no valley between the two.
 
-    Where a body is narrower below its head, and wider again below that, its outline ends on both sides and would go on behind what it
+    Where in its lower half a body is narrower than above and than below, its outline ends on both sides and would go on behind what it
     meets (Karpenko and Hughes 2006, "SmoothSketch: 3D Free-Form Shapes from Complex Sketches"): half an ellipse is drawn from side to
     side, faintest in the middle, where chin and throat are one. What has no neck stays as it is. No gradient passes.
     """
     h, w = matte.shape[-2:]
     y, x = (torch.arange(n, device=matte.device, dtype=matte.dtype) for n in (h, w))
     width = matte[:, 0].sum(-1)  # (n, h)
-    head = torch.where((y >= h // 3) & (y < 3 * h // 4), width, 0.0).max(1)
-    below = y > head.indices[:, None]
-    neck = torch.where(below, width, torch.inf).min(1)
-    seen = (neck.values < NARROWER * torch.minimum(head.values, width[:, -1])) & (neck.values > 1)
+    above, below = width.cummax(1).values, width.flip(1).cummax(1).values.flip(1)
+    share = width / torch.minimum(above, below).clamp(min=1.0)
+    neck = torch.where((y >= h // 2) & (width > 1), share, torch.inf).min(1)
+    strength = ((NARROWER - neck.values) / (NARROWER - NARROW)).clamp(0, 1)[:, None, None]
     row = matte[:, 0].gather(1, neck.indices[:, None, None].expand(-1, 1, w))[:, 0]
-    centre = ((row * x).sum(1) / row.sum(1).clamp(min=1.0))[:, None, None]
-    a = (neck.values / 2).clamp(0.5, w)[:, None, None]
-    across, down = (x - centre) / a, (y[:, None] - neck.indices[:, None, None]) / (CHIN * a)
-    r = (across**2 + down**2).sqrt().clamp(min=1e-6)
+    across = row.sum(1).clamp(min=1.0)[:, None, None]
+    centre, a = (row * x).sum(1)[:, None, None] / across, across / 2
+    right, down = (x - centre) / a, (y[:, None] - neck.indices[:, None, None]) / (CHIN * a)
+    r = (right**2 + down**2).sqrt().clamp(min=1e-6)
     far = (
-        (r - 1) * r / ((across / a) ** 2 + (down / (CHIN * a)) ** 2).sqrt().clamp(min=1e-6)
+        (r - 1) * r / ((right / a) ** 2 + (down / (CHIN * a)) ** 2).sqrt().clamp(min=1e-6)
     )  # from the ellipse, to first order
-    line = torch.exp(-((far / (PEN * w)) ** 2) / 2) * across.clamp(-1, 1) ** 2
-    return matte * (1 - DRAWN * line * ((down >= 0) & seen[:, None, None]))[:, None]
+    line = torch.exp(-((far / (PEN * w)) ** 2) / 2) * right.clamp(-1, 1) ** 2
+    return matte * (1 - DRAWN * strength * line * (down >= 0))[:, None]
 
 
 @torch.no_grad()
 def inflate(matte: Tensor) -> Tensor:
     """Height over the ground, (n, 1, h, w) in the camera's units, of the round body that has a matte (n, 1, h, w) as its outline: sqrt u,
-    with -Laplace u = 4 inside and u = 0 outside, which makes half a ball of a disc, to a tenth of its height. What reaches the lower
-    edge goes on below it. No gradient passes.
+    with -Laplace u = 4 inside and u = 0 outside, which makes half a ball of a disc, to a tenth of its height. What is half inside holds u
+    down. What reaches the lower edge goes on below it. No gradient passes.
     """
     size = matte.shape[-1]
     levels = [matte]
@@ -112,6 +118,7 @@ def inflate(matte: Tensor) -> Tensor:
     for inside in reversed(levels):
         u = F.interpolate(u, size=inside.shape[-2:], mode="bilinear", align_corners=False)
         step = size / inside.shape[-1]
+        inside = inside / (inside + (1 - inside) * min(1.0, (FINEST / inside.shape[-1]) ** 2))  # alike at every size
         for _ in range(SWEEPS):
             p = F.pad(F.pad(u, (0, 0, 0, 1), mode="replicate"), (1, 1, 1, 0))
             around = p[..., 1:-1, :-2] + p[..., 1:-1, 2:] + p[..., :-2, 1:-1] + p[..., 2:, 1:-1]

@@ -147,7 +147,7 @@ def _table3(p: Page) -> None:
     w, t = p.w, p.t
     rows = [row for row in _lifters(p) if row.startswith("digan")]
     columns = {p.headline[kind]: p.headline[kind] for kind in ("frechet", "kernel") if kind in p.headline}
-    columns |= {m: t(SHAPE[m]) for m in ("SIDE", "MAD (degrees)")}
+    columns |= {m: t(SHAPE[m]) for m in (LESS.format("SIDE"), LESS.format("MAD (degrees)"))}
     columns["identity (clay) kept at 30 degrees, share of the true heads'"] = t("lift.identity30")
     table = _measured(p, rows, columns, t("lift.table3.caption"))
     if table and len(rows) > 1:

@@ -331,8 +331,8 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "lift.side": ("SIDE", "SIDE（深度误差）"),
     "lift.mad": ("MAD, °", "MAD（法线夹角，°）"),
-    "lift.side.less": ("less the mean depth's", "减平均深度之值"),
-    "lift.mad.less": ("less the mean depth's", "减平均深度之值"),
+    "lift.side.less": ("SIDE less the mean depth's", "SIDE 减平均深度之值"),
+    "lift.mad.less": ("MAD less the mean depth's, °", "MAD 减平均深度之值，°"),
     "lift.iou": ("head found (IoU)", "头部重合（IoU）"),
     "lift.depth": ("depth correlation", "深度相关"),
     "lift.yaw": ("yaw correlation", "偏航相关"),
@@ -422,8 +422,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "留出图像在教师的 W+ 空间中按像素与特征（{features}）搜索 {steps} 步；所余平均差为 {error}（取值范围为 2）。",
     ),
     "lift.protocol.side": (
-        "SIDE and MAD as unsup3d (Wu et al. 2020) measures them, over the pixels that are head in both, without the rims; both normals from depth maps. So that nothing is gained by a head too small, the mean depth's error on the same pixels is taken away from each, and it is said how well the heads cover each other. SIDE and MAD over all of the true head, where a lifter's ground counts as its depth, are among all numbers below.",
-        "SIDE 与 MAD 按 unsup3d（Wu 等 2020）测量：取两者均为头像的像素并去其边缘；法线均由深度图求得。为使头部偏小者不占便宜，另减去平均深度在相同像素上的误差，并列出两者的重合程度。取真实头像全部像素（背景亦计作深度）的 SIDE 与 MAD 见下方全部数值。",
+        "SIDE and MAD as unsup3d (Wu et al. 2020) measures them, over the pixels that are head in both, without the rims; both normals from depth maps. A smaller head is an easier one; therefore the mean depth's error on the same pixels is taken away from each, and it is said how well the heads cover each other. SIDE and MAD over all of the true head, where a lifter's ground counts as its depth, are among all numbers below.",
+        "SIDE 与 MAD 按 unsup3d（Wu 等 2020）测量：取两者均为头像的像素并去其边缘；法线均由深度图求得。头部偏小者较易；故另减去平均深度在相同像素上的误差，并列出两者的重合程度。取真实头像全部像素（背景亦计作深度）的 SIDE 与 MAD 见下方全部数值。",
     ),
     # --- kinds of measures, in the verdicts on claims
     "kind.frechet": ("Fréchet", "弗雷歇距离"),
