@@ -351,7 +351,7 @@ class DiganConfig:
         if self.directions > self.teacher.w_dim:
             raise UsageError(f"net.directions is {self.directions}, and a code has {self.teacher.w_dim} numbers.")
         if self.silhouette and not self.prior:
-            raise UsageError("net.silhouette needs a bell in the outline.", fix="Set net.prior=0.03.")
+            raise UsageError("net.silhouette needs a bell in the outline.", fix="Set net.prior=0.02.")
         for name in ("hidden", "width"):
             if getattr(self, name) % 4:
                 raise UsageError(f"net.{name} is {getattr(self, name)}, not a multiple of 4.")
