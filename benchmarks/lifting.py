@@ -19,14 +19,14 @@ from lianpu import files
 from lianpu.config import to_dict
 from lianpu.experiments import digan2024
 from lianpu.experiments.claims import Measured
-from lianpu.experiments.claims2024 import LESS, SHAPE, SHARE, WHOLE
+from lianpu.experiments.claims2024 import ASYMMETRY, LESS, SHAPE, SHARE, WHOLE
 from lianpu.machine import machine
 
 HERE = Path(__file__).parent
 METRICS = (
     *("SIDE", LESS.format("SIDE"), "MAD (degrees)", LESS.format("MAD (degrees)"), "head found (IoU)"),
     *(WHOLE.format(name) for name in SHAPE),
-    *("yaw correlation", "rotation error (degrees)", SHARE.format(30), "Fréchet"),
+    *(ASYMMETRY, "yaw correlation", "rotation error (degrees)", SHARE.format(30), "Fréchet"),
 )
 
 

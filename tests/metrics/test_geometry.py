@@ -136,6 +136,19 @@ def test_yardsticks():
     assert geometry.side(geometry.mean_depth(true), true).item() == 0
 
 
+def test_a_tilt_to_a_side_is_twice_as_far_from_its_mirror_image():
+    """A plane turned by an angle has its mirror image turned by as much to the other side."""
+    angle = 10.0
+    at = torch.linspace(-1, 1, 64, dtype=torch.float64) * np.tan(np.radians(camera.FOV / 2))
+    plane = 1 / (1 + at * np.tan(np.radians(angle)))  # z + x tan a = 1
+    everywhere = torch.ones(64, 64, dtype=torch.bool)
+    tilted = plane.expand(1, 64, 64)
+    assert geometry.asymmetry(tilted, everywhere).item() == pytest.approx(2 * angle, abs=0.05)
+    level = tilted.transpose(1, 2)
+    assert geometry.asymmetry(level, everywhere).item() == pytest.approx(0, abs=1e-6)
+    assert geometry.asymmetry(level, ~everywhere).isnan()
+
+
 def test_heads_cover_each_other():
     a, b = (torch.full((3, 8, 8), camera.EMPTY) for _ in range(2))
     a[0, :4], b[0, 2:6] = 1.0, 0.95  # two rows of six

@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 from lianpu.experiments.claims import VERDICTS, Claim, Look, Measured, compare, every
 
-__all__ = ["CLAIMS", "LESS", "SHAPE", "SHARE", "WHOLE"]
+__all__ = ["ASYMMETRY", "CLAIMS", "LESS", "SHAPE", "SHARE", "WHOLE"]
 
 SHARE = "identity (clay) kept at {} degrees, share of the true heads'"
 SHAPE = ("SIDE", "MAD (degrees)")
 LESS = "{} less the mean depth's"
 """What a row is called whose values are differences: of a lifter and one depth for all heads, on the same pixels."""
+ASYMMETRY = "asymmetry of new faces (degrees)"
 WHOLE = "{} over all of the true head"
 """What a row is called whose pixels are also those where a lifter says ground."""
 TURNS = (15, 30, 45, 60)
@@ -94,6 +95,14 @@ CLAIMS: tuple[Claim, ...] = (
         _beats("digan-wo-flip"),
         "SIDE and MAD, less the mean depth's: are DIGAN's below those of wo_flip?",
         "SIDE 与 MAD（减去平均深度之值）：DIGAN 是否低于 wo_flip。",
+    ),
+    Claim(
+        "flip-symmetry", "digan-wo-flip", BEYOND,
+        "Without it the two halves of a face are less alike.",
+        "去掉它之后，人脸左右两半更不对称。",
+        _below(ASYMMETRY, "digan", "digan-wo-flip"),
+        "The angle between the normals of new faces and of their mirror images: is DIGAN's below that of wo_flip?",
+        "新人脸与其镜像法线之间的夹角：DIGAN 是否低于 wo_flip。",
     ),
     Claim(
         "flip-visual", "digan-wo-flip", BEYOND,

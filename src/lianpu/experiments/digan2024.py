@@ -307,6 +307,14 @@ class Digan2024(Paper):
         known = heads.read_depths(self.folder / "drawn", min(self.scale.heads, 2000))
         return geometry.mean_depth(torch.from_numpy(known))
 
+    def _fronts(self) -> Tensor:
+        """Depth maps of true heads that look ahead, (n, s, s)."""
+        import torch
+
+        ahead, light = (0.0,) * 6, (0.0,) * 4
+        some = (heads.head(HELD, i, portrait=True) for i in range(self.scale.turned))
+        return torch.from_numpy(np.stack([head.see(ahead, light, self.resolution).depth for head in some])).float()
+
     def _codes(self, stage: Stage, report: Reporter, over: Callable[[], bool]) -> bool:
         from lianpu.experiments import lifting
         from lianpu.nets import features
@@ -391,6 +399,7 @@ class Digan2024(Paper):
             codes = self._found(self._searching)
             assert codes is not None
             rows += lifting.of_shape(network, codes, self._truth, self._mean_depth())
+            rows.append(lifting.of_symmetry(network, self.scale.turned, self._fronts()))
             report.say("shapes are measured")
         real = read(self.folder / "results" / "evaluate-real.json") or {}
         for name in embedders():

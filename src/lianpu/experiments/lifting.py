@@ -21,7 +21,7 @@ from lianpu.data.samples import heads
 from lianpu.data.samples.heads import Truth
 from lianpu.errors import DataError
 from lianpu.experiments import base
-from lianpu.experiments.claims2024 import LESS, SHAPE, WHOLE
+from lianpu.experiments.claims2024 import ASYMMETRY, LESS, SHAPE, WHOLE
 from lianpu.lifter import Lifted
 from lianpu.metrics import bootstrap, geometry, identity, sources
 from lianpu.metrics.identity import Embedder
@@ -34,7 +34,7 @@ from lianpu.render import camera, frames, surface
 
 __all__ = [
     "CHECKS", "Codes", "codes", "embedder", "found_codes", "geometry_suite", "identity_suite", "lifted_face", "lit",
-    "of_identity", "of_shape", "plain", "rendered", "shown", "true_heads", "turning", "yardsticks",
+    "of_identity", "of_shape", "of_symmetry", "plain", "rendered", "shown", "true_heads", "turning", "yardsticks",
 ]  # fmt: skip
 
 Count = Callable[[int, int, str], object]
@@ -45,6 +45,8 @@ SEEN = "drawn heads as seen, found among the teacher's codes"
 LEGIBLE = 128  # pixels of a picture in a figure at least
 TURNED = 256  # pixels at which a face is turned for a photographic embedder, which finds none in small pictures
 UNSEEN = "undefined: no face was seen in any frontal view"
+FACE = (3 / 8, 13 / 16), (5 / 16, 11 / 16)
+"""Rows and columns of a portrait that are face, in heights and widths of it: hair and collars need not be symmetric."""
 ERRORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = dict(zip(SHAPE, (geometry.side, geometry.mad), strict=True))
 KEYS = {
     "SIDE": "side", "MAD (degrees)": "mad", "yaw correlation": "yaw", "depth correlation": "depth", "head found (IoU)": "iou",
@@ -54,7 +56,11 @@ KEYS = {
 """What `--fail-if` calls rows of shape; rows of identity are identity-30, identity-30-share, sface-30, ..."""
 SAID = (15, 30, 45, 60)  # degrees of yaw that identity is told of
 CHECKS = {
-    "geometry": (*KEYS.values(), *(f"{key}-{wall}" for key in ("side", "mad") for wall in ("flat", "mean"))),
+    "geometry": (
+        *KEYS.values(),
+        "asymmetry",
+        *(f"{key}-{wall}" for key in ("side", "mad") for wall in ("flat", "mean")),
+    ),
     "identity": tuple(f"{who}-{yaw}{end}" for who in ("identity", "sface") for yaw in SAID for end in ("", "-share")),
 }
 """What `--fail-if` knows of each suite."""
@@ -153,6 +159,28 @@ def of_shape(network: Digan, found: Codes, truth: Truth, mean: Tensor, seed: int
         who.row("two views' depths apart", _views_apart(head, lifted["view"], truth.identity), "lower"),
         who.row("picture found, mean error", found.error, "lower"),
     ]  # fmt: skip
+
+
+def of_symmetry(network: Digan, count: int, true: Tensor | None = None, seed: int = 0, truncation: float = 0.7) -> Row:
+    """How unlike the halves of new faces are, each seen from its front. true: depth maps (n, s, s) of true heads, to be told beside."""
+    new = torch.cat([new_face(network, i, truncation).depth for i in range(count)]).cpu()
+    found = _asymmetry(new)
+    note = "" if true is None else f"true heads have {float(_asymmetry(true).mean()):.2f}"
+    interval = bootstrap.of_mean(found.numpy(), seed)
+    return Row(
+        ASYMMETRY, float(found.mean()), interval.low, interval.high, count, count, pairing="a new face and its mirror image", seed=seed,
+        note=note, better="lower", group="geometry", extra={"key": "asymmetry"},
+    )  # fmt: skip
+
+
+def _asymmetry(depth: Tensor) -> Tensor:
+    """(n,), of those that have a face."""
+    size = depth.shape[-1]
+    (top, low), (left, right) = ([round(size * at) for at in ends] for ends in FACE)
+    face = torch.zeros(depth.shape[1:], dtype=torch.bool)
+    face[top:low, left:right] = True
+    found = geometry.asymmetry(geometry.head(depth), face)
+    return found[found.isfinite()]
 
 
 def yardsticks(truth: Truth, mean: Tensor, seed: int = 0) -> dict[str, list[Row]]:
@@ -409,7 +437,7 @@ def geometry_suite(
         for name, rows in walls.items()
         for row in rows
     ]
-    return [*of_shape(network, found, truth, mean, seed), *named]
+    return [*of_shape(network, found, truth, mean, seed), of_symmetry(network, len(truth.depth), seed=seed), *named]
 
 
 def identity_suite(network: Digan, folder: Path | None, n: int, *, seed: int = 0, count: Count) -> list[Row]:

@@ -20,6 +20,7 @@ __all__ = [
     "LightErrors",
     "PoseErrors",
     "Reprojection",
+    "asymmetry",
     "between",
     "correlation",
     "depth_correlation",
@@ -93,10 +94,22 @@ def mad(predicted: Tensor, true: Tensor, mask: Tensor | None = None, normals: Te
     """Mean angle between normals in degrees, (n,): both are those of the depth maps, unless true `normals` (n, 3, h, w) are given."""
     on = _where(predicted, true, mask)
     truth = surface.normals(true.double()) if normals is None else normals.double()
-    # atan2, not acos: a float's cosine says nothing of angles below a hundredth of a degree
-    n = surface.normals(predicted.double())
-    sine, cosine = torch.linalg.cross(n, truth, dim=1).norm(dim=1), (n * truth).sum(1)
-    return _mean(torch.rad2deg(torch.atan2(sine, cosine)), on)
+    return _mean(_angle(surface.normals(predicted.double()), truth), on)
+
+
+def _angle(a: Tensor, b: Tensor) -> Tensor:
+    """Between unit normals (n, 3, h, w), in degrees, (n, h, w). atan2, not acos: a cosine says nothing of very small angles."""
+    return torch.rad2deg(torch.atan2(torch.linalg.cross(a, b, dim=1).norm(dim=1), (a * b).sum(1)))
+
+
+def asymmetry(depth: Tensor, mask: Tensor) -> Tensor:
+    """Mean angle between the normals of a depth map (n, h, w) and those of its mirror image, in degrees, over the pixels of a mask that
+    have something in both, without the rims, (n,): how far a face that looks ahead is from having two halves alike.
+    """
+    mirrored = depth.flip(-1)
+    on = eroded(present(depth)) & eroded(present(mirrored)) & mask
+    n, its = surface.normals(depth.double()), surface.normals(mirrored.double())
+    return _mean(_angle(n, its), on)
 
 
 class Errors(NamedTuple):

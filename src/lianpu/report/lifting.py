@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lianpu.experiments.claims2024 import LESS
+from lianpu.experiments.claims2024 import ASYMMETRY, LESS
 from lianpu.report import page
 from lianpu.report.page import Cell, Markup, number, tag
 from lianpu.report.parts import (
@@ -38,7 +38,7 @@ EMBEDDERS = ("clay", "SFace")
 SHAPE = {
     "SIDE": "lift.side", LESS.format("SIDE"): "lift.side.less",
     "MAD (degrees)": "lift.mad", LESS.format("MAD (degrees)"): "lift.mad.less", "head found (IoU)": "lift.iou",
-    "depth correlation": "lift.depth", "two views' depths apart": "lift.views",
+    "depth correlation": "lift.depth", "two views' depths apart": "lift.views", ASYMMETRY: "lift.asymmetry",
 }  # fmt: skip
 """Metric -> what its column is called."""
 POSE = {
@@ -147,7 +147,7 @@ def _table3(p: Page) -> None:
     w, t = p.w, p.t
     rows = [row for row in _lifters(p) if row.startswith("digan")]
     columns = {p.headline[kind]: p.headline[kind] for kind in ("frechet", "kernel") if kind in p.headline}
-    columns |= {m: t(SHAPE[m]) for m in (LESS.format("SIDE"), LESS.format("MAD (degrees)"))}
+    columns |= {m: t(SHAPE[m]) for m in (LESS.format("SIDE"), LESS.format("MAD (degrees)"), ASYMMETRY)}
     columns["identity (clay) kept at 30 degrees, share of the true heads'"] = t("lift.identity30")
     table = _measured(p, rows, columns, t("lift.table3.caption"))
     if table and len(rows) > 1:

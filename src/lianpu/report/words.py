@@ -333,6 +333,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "lift.mad": ("MAD, °", "MAD（法线夹角，°）"),
     "lift.side.less": ("SIDE less the mean depth's", "SIDE 减平均深度之值"),
     "lift.mad.less": ("MAD less the mean depth's, °", "MAD 减平均深度之值，°"),
+    "lift.asymmetry": ("asymmetry of new faces, °", "新人脸的不对称，°"),
     "lift.iou": ("head found (IoU)", "头部重合（IoU）"),
     "lift.depth": ("depth correlation", "深度相关"),
     "lift.yaw": ("yaw correlation", "偏航相关"),
