@@ -184,6 +184,21 @@ def test_what_m_is_told_twice_teaches_nothing_false(moves):
         assert float(found[0, i]) == pytest.approx((up - down) / 2e-2, rel=0.02, abs=0.02)
 
 
+def test_a_found_face_is_seen_from_where_its_coarse_layers_say():
+    torch.manual_seed(0)
+    net = Digan(SMALL).eval()
+    ws = torch.randn(2, net.G2D.synthesis.num_ws, 8)
+    fine, coarse = ws.clone(), ws.clone()
+    fine[:, 3:], coarse[:, :3] = torch.randn_like(fine[:, 3:]), torch.randn_like(coarse[:, :3])
+    with torch.no_grad():
+        a, b, c, d = (net.of_layers(x) for x in (ws, fine, coarse, ws[:, :1].expand_as(ws)))
+        whole = net(ws[:, 0])
+    assert torch.equal(a.view, b.view) and (a.picture - b.picture).abs().max() > 1e-3
+    assert (a.view - c.view).abs().max() > 1e-4
+    for one, same in zip(d, whole, strict=True):
+        assert_close(one, same, rtol=1e-4, atol=1e-5)
+
+
 def test_no_layer_of_a_found_face_is_turned(moves):
     torch.manual_seed(0)
     net = Digan(replace(SMALL, directions=2)).eval()

@@ -50,6 +50,7 @@ ODD, EVEN = (
 RIM = 0.04  # by which an outline, found in the picture, stands before the ground: near the axis that heads turn about
 LITTLE = 0.01  # of a direction M says at first
 STRIDE = 20.0  # by which M moves it faster than Adam does at the learning rate of the rest
+COARSE = 3  # layers of a StyleGAN2 at 4 and 8 pixels
 BORDER_COLUMNS = 2  # to the left and right, whose depth is the background's
 
 
@@ -430,9 +431,11 @@ class Digan(nn.Module):
         return self(self.G2D.mapping(z, label, truncation=truncation)[:, 0])
 
     def of_layers(self, ws: Tensor) -> Face:
-        """The face of a code for each layer, (n, num_ws, w_dim), as `inversion` finds them: of their mean, and what layers differ by."""
+        """The face of a code for each layer, (n, num_ws, w_dim), as `inversion` finds them: of their mean, and what layers differ by. From
+        where it is seen is what the coarse layers say, which turn a face (Karras et al. 2019, Sec. 3.1).
+        """
         centre = ws.mean(1)
-        return self(centre, ws - centre[:, None])
+        return self(centre, ws - centre[:, None])._replace(view=self.G3D.view(ws[:, :COARSE].mean(1)))
 
     def look(self, face: Face, view: Tensor, light: Tensor) -> views.Seen:
         """The face from a raw view (n, 6) in a raw light (n, 4)."""
