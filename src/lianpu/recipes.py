@@ -200,7 +200,7 @@ _LIFT_COST = dict.fromkeys(
     ("digan", "liftedgan"), "AMD EPYC, one thread: about 10 faces a second; 4 kimg take 7 minutes"
 )
 _LIFT_SCORE = {
-    "digan": "shipped as clay-head-64-digan (seed 0): 100 held-out heads, three seeds: yaw correlates by 0.94, SIDE 0.0089, MAD 22.9 degrees",
+    "digan": "seed 0 is clay-head-64-digan; 100 held-out heads, three seeds: yaw correlates by 0.94, SIDE 0.0089, MAD 22.9 degrees",
     "liftedgan": "100 held-out heads, three seeds: yaw correlates by 0.95, SIDE 0.0089, MAD 22.9 degrees",
 }
 _LIFT_SAY = {
