@@ -37,10 +37,13 @@ TURNED = (15, 30, 45, 60)
 EMBEDDERS = ("clay", "SFace")
 SHAPE = {
     "SIDE": "lift.side", LESS.format("SIDE"): "lift.side.less",
-    "MAD (degrees)": "lift.mad", LESS.format("MAD (degrees)"): "lift.mad.less", "head found (IoU)": "lift.iou",
-    "depth correlation": "lift.depth", "two views' depths apart": "lift.views", ASYMMETRY: "lift.asymmetry",
+    "MAD (degrees)": "lift.mad", LESS.format("MAD (degrees)"): "lift.mad.less",
 }  # fmt: skip
 """Metric -> what its column is called."""
+MORE = {
+    "head found (IoU)": "lift.iou", "depth correlation": "lift.depth", "two views' depths apart": "lift.views",
+    ASYMMETRY: "lift.asymmetry",
+}  # fmt: skip
 POSE = {
     "yaw correlation": "lift.yaw", "rotation error (degrees)": "lift.rotation", "light direction error (degrees)": "lift.light",
 }  # fmt: skip
@@ -111,14 +114,15 @@ def _measured(
 
 def _shapes(p: Page) -> None:
     w, t = p.w, p.t
-    shape, pose = ({metric: t(key) for metric, key in names.items()} for names in (SHAPE, POSE))
+    shape, more, pose = ({metric: t(key) for metric, key in names.items()} for names in (SHAPE, MORE, POSE))
     held = mapping(mapping(p.facts.get("data")).get("held"))
     caption = t("lift.shapes.caption", heads=number(held.get("heads")), pictures=number(held.get("pictures")))
     table = _measured(p, _lifters(p), shape, caption, walls=True)
     if table:
         seeds = w.paragraph(t("exp.protocol.seeds"), "note")
+        other = _measured(p, _lifters(p), more, t("lift.more.caption"))
         posed = _measured(p, _lifters(p), pose, t("lift.pose.caption"))
-        w.section(t("lift.shapes"), w.paragraph(t("lift.shapes.lead")), table, posed, seeds)
+        w.section(t("lift.shapes"), w.paragraph(t("lift.shapes.lead")), table, other, posed, seeds)
 
 
 def _table1(p: Page) -> None:
@@ -147,7 +151,7 @@ def _table3(p: Page) -> None:
     w, t = p.w, p.t
     rows = [row for row in _lifters(p) if row.startswith("digan")]
     columns = {p.headline[kind]: p.headline[kind] for kind in ("frechet", "kernel") if kind in p.headline}
-    columns |= {m: t(SHAPE[m]) for m in (LESS.format("SIDE"), LESS.format("MAD (degrees)"), ASYMMETRY)}
+    columns |= {m: t((SHAPE | MORE)[m]) for m in (LESS.format("SIDE"), LESS.format("MAD (degrees)"), ASYMMETRY)}
     columns["identity (clay) kept at 30 degrees, share of the true heads'"] = t("lift.identity30")
     table = _measured(p, rows, columns, t("lift.table3.caption"))
     if table and len(rows) > 1:

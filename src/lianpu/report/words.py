@@ -322,8 +322,12 @@ WORDS: dict[str, tuple[str, str]] = {
         "先将任何模型都未见过的留出头像在教师模型的编码中找出（各方法共用），再作三维化。在图像自身的视角下，于两者均为头像处比较深度与法线。三维化方法至少应优于平面深度与真实头像的平均深度。",
     ),
     "lift.shapes.caption": (
-        "{heads} held-out heads, {pictures} pictures. SIDE: scale-invariant depth error; MAD: mean angle between normals, degrees. Bold: an interval beyond all others'.",
-        "留出头像 {heads} 个，图像 {pictures} 幅。SIDE 为尺度不变深度误差；MAD 为法线平均夹角（度）。粗体：区间优于其余各项。",
+        "{heads} held-out heads, {pictures} pictures. SIDE: scale-invariant depth error; MAD: mean angle between normals, degrees; − mean's: less that of the mean depth of true heads on the same pixels. Bold: an interval beyond all others'.",
+        "留出头像 {heads} 个，图像 {pictures} 幅。SIDE 为尺度不变深度误差；MAD 为法线平均夹角（度）；− 平均：减去真实头像平均深度在相同像素上的值。粗体：区间优于其余各项。",
+    ),
+    "lift.more.caption": (
+        "How well the heads cover the true ones, depth within each picture, how far two views of one head are apart, and the angle between the normals of new faces and of their mirror images.",
+        "头部与真实头像的重合、画面内的深度相关、同一头像两视角之差，以及新人脸与其镜像法线的夹角。",
     ),
     "lift.pose.caption": (
         "The same heads: view and light that are found of each. What straight ahead means no lifter is told, so the median offset is taken away from rotations first.",
@@ -331,9 +335,9 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "lift.side": ("SIDE", "SIDE（深度误差）"),
     "lift.mad": ("MAD, °", "MAD（法线夹角，°）"),
-    "lift.side.less": ("SIDE less the mean depth's", "SIDE 减平均深度之值"),
-    "lift.mad.less": ("MAD less the mean depth's, °", "MAD 减平均深度之值，°"),
-    "lift.asymmetry": ("asymmetry of new faces, °", "新人脸的不对称，°"),
+    "lift.side.less": ("SIDE − mean's", "SIDE − 平均"),
+    "lift.mad.less": ("MAD − mean's, °", "MAD − 平均，°"),
+    "lift.asymmetry": ("asymmetry, °", "不对称，°"),
     "lift.iou": ("head found (IoU)", "头部重合（IoU）"),
     "lift.depth": ("depth correlation", "深度相关"),
     "lift.yaw": ("yaw correlation", "偏航相关"),
