@@ -22,6 +22,7 @@ from lianpu.experiments.claims2024 import ASYMMETRY, CLAIMS, LESS, SHARE, WHOLE
 from lianpu.experiments.digan2024 import SCALES, Digan2024
 from lianpu.metrics import geometry, identity
 from lianpu.metrics import suite as measures
+from lianpu.metrics.suite import Row
 from lianpu.nets.digan import Face
 from lianpu.nets.stylegan2 import Generator
 from lianpu.progress import Progress
@@ -192,6 +193,22 @@ def test_the_truth_itself_has_no_error(tmp_path, monkeypatch):
         assert rows[f"{row.metric} less the mean depth's"].value == pytest.approx(-row.value, rel=0.01)
     assert rows["head found (IoU)"].value > 0.99, "but for the few of its pixels that lie as deep as ground"
     assert rows["SIDE over all of the true head"].value == pytest.approx(0, abs=1e-3)
+
+
+def test_faces_are_as_symmetric_as_they_are(monkeypatch):
+    """A ball has two halves alike, a tilted one has not; and where no face is, nothing is said."""
+    at = torch.linspace(-1, 1, 64)
+    ball = 1 - 0.08 * (1 - at**2 - at[:, None] ** 2).clamp(min=0).sqrt()
+    faces = {"ball": ball, "tilted": ball + 0.01 * at, "none": torch.full((64, 64), camera.BORDER)}
+
+    def row(name: str, true: torch.Tensor | None = None) -> Row:
+        monkeypatch.setattr(lifting, "new_face", lambda *x: SimpleNamespace(depth=faces[name][None]))
+        return lifting.of_symmetry(None, 3, true)  # type: ignore[arg-type]
+
+    assert row("ball").value == pytest.approx(0, abs=0.01)
+    assert row("tilted", faces["ball"][None]).value > 5
+    assert "true heads have 0.0" in row("tilted", faces["ball"][None]).note
+    assert row("none").value is None and "undefined" in row("none").note
 
 
 def test_a_head_that_shrinks_is_no_better_than_the_mean_depth_that_it_is(tmp_path, monkeypatch):

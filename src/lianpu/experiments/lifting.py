@@ -52,15 +52,12 @@ KEYS = {
     "SIDE": "side", "MAD (degrees)": "mad", "yaw correlation": "yaw", "depth correlation": "depth", "head found (IoU)": "iou",
     **{LESS.format(name): f"{key}-less" for name, key in zip(SHAPE, ("side", "mad"), strict=True)},
     **{WHOLE.format(name): f"{key}-whole" for name, key in zip(SHAPE, ("side", "mad"), strict=True)},
+    ASYMMETRY: "asymmetry",
 }  # fmt: skip
 """What `--fail-if` calls rows of shape; rows of identity are identity-30, identity-30-share, sface-30, ..."""
 SAID = (15, 30, 45, 60)  # degrees of yaw that identity is told of
 CHECKS = {
-    "geometry": (
-        *KEYS.values(),
-        "asymmetry",
-        *(f"{key}-{wall}" for key in ("side", "mad") for wall in ("flat", "mean")),
-    ),
+    "geometry": (*KEYS.values(), *(f"{key}-{wall}" for key in ("side", "mad") for wall in ("flat", "mean"))),
     "identity": tuple(f"{who}-{yaw}{end}" for who in ("identity", "sface") for yaw in SAID for end in ("", "-share")),
 }
 """What `--fail-if` knows of each suite."""
@@ -164,23 +161,18 @@ def of_shape(network: Digan, found: Codes, truth: Truth, mean: Tensor, seed: int
 def of_symmetry(network: Digan, count: int, true: Tensor | None = None, seed: int = 0, truncation: float = 0.7) -> Row:
     """How unlike the halves of new faces are, each seen from its front. true: depth maps (n, s, s) of true heads, to be told beside."""
     new = torch.cat([new_face(network, i, truncation).depth for i in range(count)]).cpu()
-    found = _asymmetry(new)
-    note = "" if true is None else f"true heads have {float(_asymmetry(true).mean()):.2f}"
-    interval = bootstrap.of_mean(found.numpy(), seed)
-    return Row(
-        ASYMMETRY, float(found.mean()), interval.low, interval.high, count, count, pairing="a new face and its mirror image", seed=seed,
-        note=note, better="lower", group="geometry", extra={"key": "asymmetry"},
-    )  # fmt: skip
+    row = _Rows(np.arange(count), seed).row(ASYMMETRY, _asymmetry(new), "lower")
+    said = [row.note, "" if true is None else f"true heads have {float(_asymmetry(true).nanmean()):.2f}"]
+    return replace(row, pairing="a new face and its mirror image", note="; ".join(filter(None, said)))
 
 
 def _asymmetry(depth: Tensor) -> Tensor:
-    """(n,), of those that have a face."""
+    """(n,); NaN for what has no face."""
     size = depth.shape[-1]
     (top, low), (left, right) = ([round(size * at) for at in ends] for ends in FACE)
     face = torch.zeros(depth.shape[1:], dtype=torch.bool)
     face[top:low, left:right] = True
-    found = geometry.asymmetry(geometry.head(depth), face)
-    return found[found.isfinite()]
+    return geometry.asymmetry(geometry.head(depth), face)
 
 
 def yardsticks(truth: Truth, mean: Tensor, seed: int = 0) -> dict[str, list[Row]]:
