@@ -48,16 +48,17 @@ UNSEEN = "undefined: no face was seen in any frontal view"
 FACE = (3 / 8, 13 / 16), (5 / 16, 11 / 16)
 """Rows and columns of a portrait that are face, in heights and widths of it: hair and collars need not be symmetric."""
 ERRORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = dict(zip(SHAPE, (geometry.side, geometry.mad), strict=True))
+SHORT = dict(zip(SHAPE, ("side", "mad"), strict=True))
 KEYS = {
-    "SIDE": "side", "MAD (degrees)": "mad", "yaw correlation": "yaw", "depth correlation": "depth", "head found (IoU)": "iou",
-    **{LESS.format(name): f"{key}-less" for name, key in zip(SHAPE, ("side", "mad"), strict=True)},
-    **{WHOLE.format(name): f"{key}-whole" for name, key in zip(SHAPE, ("side", "mad"), strict=True)},
+    **SHORT, "yaw correlation": "yaw", "depth correlation": "depth", "head found (IoU)": "iou",
+    **{LESS.format(name): f"{key}-less" for name, key in SHORT.items()},
+    **{WHOLE.format(name): f"{key}-whole" for name, key in SHORT.items()},
     ASYMMETRY: "asymmetry",
 }  # fmt: skip
 """What `--fail-if` calls rows of shape; rows of identity are identity-30, identity-30-share, sface-30, ..."""
 SAID = (15, 30, 45, 60)  # degrees of yaw that identity is told of
 CHECKS = {
-    "geometry": (*KEYS.values(), *(f"{key}-{wall}" for key in ("side", "mad") for wall in ("flat", "mean"))),
+    "geometry": (*KEYS.values(), *(f"{key}-{wall}" for key in SHORT.values() for wall in ("flat", "mean"))),
     "identity": tuple(f"{who}-{yaw}{end}" for who in ("identity", "sface") for yaw in SAID for end in ("", "-share")),
 }
 """What `--fail-if` knows of each suite."""
